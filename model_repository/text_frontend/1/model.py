@@ -1,0 +1,90 @@
+"""Triton model `text_frontend`: text and controls → clauses of linguistic units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from controls import ControlError, Notice, resolve
+from mandarin import Frontend, TextError
+from units import batch, clause_limit, unit_encoder
+from voice_file import BrokenVoiceError, UnknownVoiceError, VoiceShelf
+
+DEFAULT_VOICE = "demo"
+# A request's clauses become its batch; what needs more goes through the router, which has no such bound.
+MAX_TEXT = 60_000
+
+
+class TritonPythonModel:
+    """See docs/architecture.md for the tensors."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load dictionaries."""
+        self._shelf = VoiceShelf(Path(args["model_repository"]).parent)
+        self._frontend = Frontend()
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer each request on its own."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        codes = pb_utils.TritonError
+        try:
+            return pb_utils.InferenceResponse(self._tensors(request))
+        except UnknownVoiceError as error:
+            return _failure(str(error), codes.NOT_FOUND)
+        except (TextError, ControlError) as error:
+            return _failure(str(error), codes.INVALID_ARG)
+        except BrokenVoiceError as error:
+            return _failure(str(error), codes.UNAVAILABLE)
+
+    def _tensors(self, request: Any) -> list[Any]:
+        voice = self._shelf.get(_text(request, "VOICE") or DEFAULT_VOICE)
+        names = ("speed", "pitch", "energy")
+        controls, clamped = resolve({name: _number(request, name.upper()) for name in names}, voice.limits)
+        _check_choice("speaker", _text(request, "SPEAKER"), voice.speakers)
+        _check_choice("emotion", _text(request, "EMOTION"), voice.emotions)
+        text = _text(request, "TEXT") or ""
+        if len(text) > MAX_TEXT:
+            raise ControlError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
+        encoder = unit_encoder(voice)
+        analysis = self._frontend.analyze(text, unit_count=encoder.count, max_units=clause_limit(voice, controls))
+        notices = [*clamped, *(Notice(n.kind, n.text, n.message) for n in analysis.notices)]
+        made = batch(analysis.clauses, encoder, voice, controls, notices)
+        each = np.ones((len(made.clauses), 1), dtype=np.float32)
+        return [
+            pb_utils.Tensor("units", made.units),
+            pb_utils.Tensor("unit_lengths", made.lengths),
+            pb_utils.Tensor("speed", each * np.float32(controls.speed)),
+            pb_utils.Tensor("pitch", each * np.float32(controls.pitch)),
+            pb_utils.Tensor("energy", each * np.float32(controls.energy)),
+            pb_utils.Tensor("clauses", np.array(made.clauses, dtype=np.object_)[:, None]),
+        ]
+
+
+def _failure(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+
+
+def _text(request: Any, name: str) -> str | None:
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    if tensor is None:
+        return None
+    try:
+        text: str = tensor.as_numpy()[0].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ControlError(f"{name} is not valid UTF-8 (byte {error.start}): send it as UTF-8") from error
+    return text
+
+
+def _number(request: Any, name: str) -> float | None:
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    return None if tensor is None else float(tensor.as_numpy()[0])
+
+
+def _check_choice(what: str, asked: str | None, known: tuple[str, ...]) -> None:
+    if asked and asked not in known:
+        choices = f"one of {', '.join(known)}" if known else "left out: this voice has only one"
+        raise ControlError(f"{what} '{asked[:80]}' is not known; it must be {choices}")

@@ -1,0 +1,90 @@
+"""Clauses → padded arrays of linguistic units, with a description of each clause for the later stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+from controls import Controls, Notice
+from mandarin import BakerUnits, Clause, EncodedClause
+from voice_file import BrokenVoiceError, VoiceFile
+
+# The acoustic model gives these breaks most of the vowel before them; they are no pauses.
+_SILENT_BREAKS = ("#0", "#1", "#2")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The clauses of a request: `units` [n, T, F], `lengths` [n, 1], `clauses` n JSON texts."""
+
+    units: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int32]
+    clauses: list[str]
+
+
+def unit_encoder(voice: VoiceFile) -> BakerUnits:
+    """What turns words into the units of the voice's family."""
+    if voice.family == "fastspeech2":
+        return BakerUnits(voice.symbols)
+    raise BrokenVoiceError(f"voice '{voice.name}' is of family '{voice.family}', which this server cannot read")
+
+
+def clause_limit(voice: VoiceFile, controls: Controls) -> int:
+    """Units per clause: fewer for slow speech, since what the network can keep in order is a number of frames."""
+    return max(int(voice.max_units * min(1.0, controls.speed)), 16)
+
+
+def describe(
+    clause: Clause, encoded: EncodedClause, voice: VoiceFile, controls: Controls, notices: Sequence[Notice]
+) -> str:
+    """The JSON that travels with a clause to the aligner and to postprocess.
+
+    A phone without a label continues the one before it.
+    """
+    phones = ["" if phone in _SILENT_BREAKS else phone for phone in encoded.phones]
+    spans = [
+        (word, first, last + (not phones[last]))
+        for word, (first, last) in zip(clause.words, encoded.word_spans, strict=True)
+    ]
+    return json.dumps(
+        {
+            "text": clause.text,
+            "pause": clause.pause / controls.speed,
+            "words": [[word.text, first, last] for word, first, last in spans],
+            "phones": phones,
+            "voice": voice.name,
+            "vocoders": voice.vocoders,
+            "sample_rate": voice.sample_rate,
+            "hop_length": voice.hop_length,
+            "unit_bucket": voice.unit_bucket,
+            "frame_bucket": voice.frame_bucket,
+            "frame_tail": voice.frame_tail,
+            "notices": [asdict(notice) for notice in notices],
+        },
+        ensure_ascii=False,
+    )
+
+
+def batch(
+    clauses: Sequence[Clause],
+    encoder: BakerUnits,
+    voice: VoiceFile,
+    controls: Controls,
+    notices: Sequence[Notice],
+) -> Batch:
+    """Encode and pad clauses; the notices of the request travel with the first."""
+    encoded = [encoder.encode(clause) for clause in clauses]
+    longest = max(len(item.ids) for item in encoded)
+    padded = -(-longest // voice.unit_bucket) * voice.unit_bucket
+    units = np.zeros((len(encoded), padded, 1), dtype=np.int32)
+    for row, item in zip(units, encoded, strict=True):
+        row[: len(item.ids), 0] = item.ids
+    described = [
+        describe(clause, item, voice, controls, notices if i == 0 else ())
+        for i, (clause, item) in enumerate(zip(clauses, encoded, strict=True))
+    ]
+    lengths = np.array([[len(item.ids)] for item in encoded], dtype=np.int32)
+    return Batch(units, lengths, described)

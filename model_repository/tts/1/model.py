@@ -1,0 +1,96 @@
+"""Triton model `tts`, the front door: text of any length in, a stream of audio out."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from synthesis import Arrays, Piece, RequestError, Synthesis, TextRefusedError, check_quality, check_text
+
+# How many requests are worked on at once; the others wait for a thread.
+WORKERS = 16
+_PASSED_ON = ("VOICE", "SPEAKER", "EMOTION", "SPEED", "PITCH", "ENERGY")
+
+
+class StageError(Exception):
+    """A stage answered with an error; `code` is the Triton error code to pass on."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TritonPythonModel:
+    """See docs/architecture.md for the tensors. One response per clause."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Start the workers: a request waits for its stages, so that it may not hold up the next one."""
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="tts")
+
+    def execute(self, requests: list[Any]) -> None:
+        """Hand each request to a worker."""
+        for request in requests:
+            self._workers.submit(_answer, request)
+
+    def finalize(self) -> None:
+        """Let the requests in flight end."""
+        self._workers.shutdown()
+
+
+def _answer(request: Any) -> None:
+    sender = request.get_response_sender()
+    codes = pb_utils.TritonError
+    try:
+        raw = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy()[0]
+        quality = pb_utils.get_input_tensor_by_name(request, "QUALITY")
+        asked = None if quality is None else quality.as_numpy()[0].decode("utf-8", "replace")
+        synthesis = Synthesis(_call, check_text(raw), check_quality(asked), _options(request))
+        for piece in synthesis.pieces():
+            if sender.is_cancelled():
+                break
+            sender.send(_response(piece))
+        sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+    except (RequestError, TextRefusedError) as error:
+        _fail(sender, str(error), codes.INVALID_ARG)
+    except StageError as error:
+        _fail(sender, str(error), error.code)
+    except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
+        pb_utils.Logger.log_error(f"tts: {error!r}")
+        _fail(sender, f"synthesis failed: {error!r}", codes.INTERNAL)
+
+
+def _fail(sender: Any, message: str, code: int) -> None:
+    response = pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+
+def _options(request: Any) -> Arrays:
+    tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in _PASSED_ON}
+    return {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
+
+
+def _call(model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
+    """One inference on another model of this server."""
+    response = pb_utils.InferenceRequest(
+        model_name=model,
+        inputs=[pb_utils.Tensor(name, np.ascontiguousarray(value)) for name, value in inputs.items()],
+        requested_output_names=list(outputs),
+    ).exec()
+    if response.has_error():
+        error = response.error()
+        if model == "text_frontend" and error.code() == pb_utils.TritonError.INVALID_ARG:
+            raise TextRefusedError(error.message())
+        raise StageError(error.message(), error.code())
+    return {name: pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs}
+
+
+def _response(piece: Piece) -> Any:
+    return pb_utils.InferenceResponse(
+        [
+            pb_utils.Tensor("AUDIO", piece.audio),
+            pb_utils.Tensor("SAMPLE_RATE", np.array([piece.sample_rate], dtype=np.int32)),
+            pb_utils.Tensor("EVENTS", np.array([piece.events], dtype=np.object_)),
+        ]
+    )

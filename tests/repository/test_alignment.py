@@ -1,0 +1,98 @@
+"""Durations become frames, exactly and in order."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from alignment import align, alignment, frame_counts, padded_length
+from hypothesis import given
+from hypothesis import strategies as st
+
+durations = st.lists(st.floats(0, 60, width=32), min_size=1, max_size=120).map(lambda v: np.array(v, dtype=np.float32))
+
+
+@given(durations)
+def test_at_natural_speed_each_duration_is_rounded_on_its_own(values):
+    assert frame_counts(values, 1.0).tolist() == np.rint(values).astype(int).tolist()
+
+
+@given(durations, st.floats(0.5, 2.0))
+def test_a_clause_is_as_long_as_its_speed_says_to_within_half_a_frame(values, speed):
+    natural, scaled = frame_counts(values, 1.0).sum(), frame_counts(values, speed).sum()
+    assert abs(scaled - natural / speed) <= 0.5
+
+
+@given(durations, st.floats(0.5, 2.0))
+def test_no_unit_gets_a_negative_number_of_frames(values, speed):
+    assert (frame_counts(values, speed) >= 0).all()
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40).filter(any), st.integers(0, 50))
+def test_each_unit_owns_as_many_frames_as_counted_and_the_padding_repeats_the_last(counts, padding):
+    array = np.array(counts, dtype=np.int32)
+    index = alignment(array, int(array.sum()) + padding)
+    assert np.bincount(index[: array.sum()], minlength=array.size).tolist() == counts
+    assert (index[array.sum() :] == array.size - 1).all()
+
+
+@given(st.integers(1, 2000), st.integers(0, 64), st.sampled_from([1, 16, 64, 100]))
+def test_the_frame_axis_is_a_bucket_with_room_for_the_tail_and_no_longer_than_needed(frames, tail, bucket):
+    length = padded_length(frames, tail, bucket)
+    assert length % bucket == 0
+    assert frames + tail <= length < frames + tail + bucket
+
+
+def clause(**changes):
+    described = {
+        "text": "你好",
+        "pause": 0.3,
+        "words": [["你好", 1, 4]],
+        "phones": ["sil", "n", "i2", "h", "sil"],
+        "sample_rate": 24000,
+        "hop_length": 300,
+        "unit_bucket": 16,
+        "frame_bucket": 64,
+        "frame_tail": 24,
+        "voice": "demo",
+        "notices": [],
+    }
+    return json.dumps(described | changes)
+
+
+def test_words_and_phones_are_timed_by_the_frames_of_their_units():
+    values = np.array([[4.0, 8.0, 16.0, 8.0, 4.0, 0.0]], dtype=np.float32)
+    rows, lengths, timings = align(values, np.array([5]), np.array([1.0]), [clause()])
+    assert rows.shape == (1, 64)
+    assert lengths.tolist() == [40]
+    (word,) = json.loads(timings[0])["words"]
+    assert (word["start"], word["end"]) == (0.05, 0.45)
+    assert [p["phone"] for p in word["phones"]] == ["n", "i2", "h"]
+    assert word["phones"][1] == {"phone": "i2", "start": 0.15, "end": 0.35}
+
+
+def test_a_unit_without_a_label_continues_the_phone_before_it():
+    values = np.array([[4.0, 8.0, 16.0, 8.0, 4.0]], dtype=np.float32)
+    _, _, timings = align(values, np.array([5]), np.array([1.0]), [clause(phones=["sil", "n", "i2", "", "sil"])])
+    (word,) = json.loads(timings[0])["words"]
+    assert word["phones"][-1] == {"phone": "i2", "start": 0.15, "end": 0.45}
+
+
+def test_padding_units_are_not_heard():
+    values = np.array([[4.0, 4.0, 9.0, 9.0, 9.0]], dtype=np.float32)
+    text = clause(words=[["好", 0, 2]], phones=["h", "ao3"])
+    _, lengths, _ = align(values, np.array([2]), np.array([1.0]), [text])
+    assert lengths.tolist() == [8]
+
+
+def test_clauses_of_one_request_share_the_frame_axis_of_the_longest():
+    values = np.array([[10.0] * 5, [40.0] * 5], dtype=np.float32)
+    rows, lengths, _ = align(values, np.array([5, 5]), np.array([1.0, 1.0]), [clause(), clause()])
+    assert rows.shape == (2, 256)
+    assert lengths.tolist() == [50, 200]
+
+
+def test_a_clause_without_frames_is_an_error_and_not_silence():
+    with pytest.raises(ValueError, match="no frames"):
+        align(np.zeros((1, 5), dtype=np.float32), np.array([5]), np.array([1.0]), [clause()])

@@ -1,0 +1,70 @@
+"""Vocoder output becomes PCM of the right length, level and times."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from waveform import amplify, finish, to_pcm
+
+
+def timing(frames, pause=0.0, notices=()):
+    return json.dumps(
+        {
+            "text": "好",
+            "pause": pause,
+            "frames": frames,
+            "sample_rate": 24000,
+            "hop_length": 300,
+            "voice": "demo",
+            "notices": list(notices),
+            "words": [
+                {"text": "好", "start": 0.0, "end": 0.1, "phones": [{"phone": "ao3", "start": 0.05, "end": 0.1}]}
+            ],
+        }
+    )
+
+
+def test_each_clause_is_cut_to_its_frames_and_joined_with_the_pause_between():
+    audio = np.full((2, 6000), 0.5, dtype=np.float32)
+    pcm, rate, events = finish(audio, [timing(10, 0.1), timing(20, 0.4)], [0.0, 0.0])
+    assert rate == 24000
+    assert pcm.size == 3000 + 2400 + 6000
+    assert (pcm[3000:5400] == 0).all()
+    first, second = json.loads(events)["clauses"]
+    assert (first["start"], first["end"]) == (0.0, 0.125)
+    assert (second["start"], second["end"]) == (0.225, 0.475)
+    assert second["words"][0]["start"] == 0.225
+    assert second["words"][0]["phones"][0]["end"] == 0.325
+
+
+def test_notices_of_all_clauses_are_told():
+    notice = {"kind": "skipped", "text": "★", "message": "left out"}
+    _, _, events = finish(np.zeros((1, 3000), dtype=np.float32), [timing(10, notices=[notice])], [0.0])
+    assert json.loads(events)["notices"] == [notice]
+
+
+@given(st.floats(-12, 12))
+def test_gain_is_exact_where_nothing_is_loud(gain):
+    audio = np.linspace(-0.1, 0.1, 100, dtype=np.float32)
+    assert np.allclose(amplify(audio, gain), audio * 10 ** (gain / 20), rtol=1e-5)
+
+
+@given(st.floats(-12, 12))
+def test_what_is_too_loud_is_bent_in_order_and_never_reaches_full_scale(gain):
+    audio = np.linspace(0, 1, 500, dtype=np.float32)
+    loud = amplify(audio, gain)
+    assert loud.max() <= 1.0
+    assert (np.diff(loud) >= 0).all()
+
+
+def test_amplify_leaves_its_input_alone():
+    audio = np.full(4, 0.9, dtype=np.float32)
+    amplify(audio, 0.0)
+    assert (audio == np.float32(0.9)).all()
+
+
+def test_pcm_spans_the_whole_range_without_wrapping():
+    assert to_pcm(np.array([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=np.float32)).tolist() == [-32767, -32767, 0, 32767, 32767]
