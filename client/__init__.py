@@ -1,0 +1,77 @@
+"""Client of the speech service.
+
+    from client import Synthesizer
+
+    with Synthesizer("127.0.0.1:8001") as synthesizer:
+        speech = synthesizer.synthesize("今天天气真好。", speed=1.2)
+        speech.save("out.wav")
+
+``AsyncSynthesizer`` is the same for asyncio. Errors are drawn as a tree in ``client._errors``, all of them
+``SpeechError``. The command line is ``python -m client``.
+"""
+
+from ._async import AsyncSynthesizer
+from ._errors import (
+    ConnectTimeout,
+    DeadlineExceeded,
+    DiskFull,
+    InvalidRequest,
+    OutputError,
+    ProtocolError,
+    ServiceError,
+    ServiceFailed,
+    ServiceUnavailable,
+    SpeechError,
+    VoiceNotFound,
+)
+from ._models import (
+    Chunk,
+    Clause,
+    Health,
+    ModelState,
+    Notice,
+    Phone,
+    Progress,
+    Voice,
+    VoiceHealth,
+    Word,
+)
+from ._request import BOUNDS, QUALITIES, Request
+from ._speech import Speech
+from ._sync import Synthesizer
+from ._timeouts import Deadline, Timeout
+from ._transport import AsyncTransport, Transport
+
+__all__ = [
+    "BOUNDS",
+    "QUALITIES",
+    "AsyncSynthesizer",
+    "AsyncTransport",
+    "Chunk",
+    "Clause",
+    "ConnectTimeout",
+    "Deadline",
+    "DeadlineExceeded",
+    "DiskFull",
+    "Health",
+    "InvalidRequest",
+    "ModelState",
+    "Notice",
+    "OutputError",
+    "Phone",
+    "Progress",
+    "ProtocolError",
+    "Request",
+    "ServiceError",
+    "ServiceFailed",
+    "ServiceUnavailable",
+    "Speech",
+    "SpeechError",
+    "Synthesizer",
+    "Timeout",
+    "Transport",
+    "Voice",
+    "VoiceHealth",
+    "VoiceNotFound",
+    "Word",
+]

@@ -1,0 +1,96 @@
+"""The transport over a gRPC channel.
+
+It uses the protobuf stubs of ``tritonclient`` and not its ``InferenceServerClient``, which allows one stream
+per client and answers through callbacks on a thread; here each request has a stream of its own, a plain
+iterator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from ._errors import ProtocolError
+from ._models import Chunk, ModelState
+from ._protocol import decode, encode
+from ._request import Request
+from ._status import STREAM_HEADERS, connect_timeout, failure, is_unreached, target
+from ._timeouts import Deadline
+
+
+class GrpcTransport:
+    """A ``Transport`` to a Triton server at ``HOST:PORT``. Safe to use from several threads."""
+
+    def __init__(self, server: str) -> None:
+        address, options = target(server)
+        self._server = server
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._reached = False
+
+    def synthesize(self, request: Request, deadline: Deadline) -> Generator[Chunk, None, None]:
+        """See ``Transport.synthesize``."""
+        message = encode(request)
+        self._connect(deadline)
+        call = self._stub.ModelStreamInfer(iter([message]), timeout=deadline.left(), metadata=STREAM_HEADERS)
+        last = False
+        try:
+            for response in call:
+                chunk, last = decode(response)
+                if chunk is not None:
+                    yield chunk
+                if last:
+                    return
+        except grpc.RpcError as error:
+            raise self._failure(error, deadline) from None
+        finally:
+            call.cancel()
+        raise ProtocolError("the server ended its answer before the last response: try again")
+
+    def models(self, deadline: Deadline) -> Sequence[ModelState]:
+        """See ``Transport.models``."""
+        index = self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
+        return [ModelState(model.name, model.state == "READY") for model in index.models]
+
+    def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
+        """See ``Transport.parameters``."""
+        answer = self._call("ModelConfig", service_pb2.ModelConfigRequest(name=model), deadline)
+        return {key: value.string_value for key, value in answer.config.parameters.items()}
+
+    def version(self, deadline: Deadline) -> str:
+        """See ``Transport.version``."""
+        answer = self._call("ServerMetadata", service_pb2.ServerMetadataRequest(), deadline)
+        return f"{answer.name} {answer.version}"
+
+    def close(self) -> None:
+        """Close the channel; streams that are still open are cancelled."""
+        self._channel.close()
+
+    def _call(self, method: str, message: Any, deadline: Deadline) -> Any:
+        self._connect(deadline)
+        try:
+            return getattr(self._stub, method)(message, timeout=deadline.left())
+        except grpc.RpcError as error:
+            raise self._failure(error, deadline) from None
+
+    def _connect(self, deadline: Deadline) -> None:
+        """See once that a server is there, by a call of its own: it can give up earlier than a synthesis."""
+        if self._reached:
+            return
+        limit = min(deadline.timeout.connect, deadline.left())
+        try:
+            self._stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=limit)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and deadline.remaining() > 0:
+                raise connect_timeout(self._server, deadline) from None
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or is_unreached(error.details() or ""):
+                raise self._failure(error, deadline) from None
+        self._reached = True
+
+    def _failure(self, error: Any, deadline: Deadline) -> Exception:
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            self._reached = False
+        return failure(error.code(), error.details(), server=self._server, deadline=deadline)

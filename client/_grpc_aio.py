@@ -1,0 +1,98 @@
+"""The asynchronous twin of ``_grpc``, on ``grpc.aio``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from ._errors import ProtocolError
+from ._models import Chunk, ModelState
+from ._protocol import decode, encode
+from ._request import Request
+from ._status import STREAM_HEADERS, connect_timeout, failure, is_unreached, target
+from ._timeouts import Deadline
+
+
+class AsyncGrpcTransport:
+    """An ``AsyncTransport`` to a Triton server at ``HOST:PORT``, for the event loop of its first call."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._address, self._options = target(server)
+        self._channel: Any = None
+        self._reached = False
+
+    async def synthesize(self, request: Request, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
+        """See ``AsyncTransport.synthesize``."""
+        message = encode(request)
+        await self._connect(deadline)
+        stub = self._stub()
+        call = stub.ModelStreamInfer(iter([message]), timeout=deadline.left(), metadata=STREAM_HEADERS)
+        last = False
+        try:
+            async for response in call:
+                chunk, last = decode(response)
+                if chunk is not None:
+                    yield chunk
+                if last:
+                    return
+        except grpc.RpcError as error:
+            raise self._failure(error, deadline) from None
+        finally:
+            call.cancel()
+        raise ProtocolError("the server ended its answer before the last response: try again")
+
+    async def models(self, deadline: Deadline) -> Sequence[ModelState]:
+        """See ``AsyncTransport.models``."""
+        index = await self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
+        return [ModelState(model.name, model.state == "READY") for model in index.models]
+
+    async def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
+        """See ``AsyncTransport.parameters``."""
+        answer = await self._call("ModelConfig", service_pb2.ModelConfigRequest(name=model), deadline)
+        return {key: value.string_value for key, value in answer.config.parameters.items()}
+
+    async def version(self, deadline: Deadline) -> str:
+        """See ``AsyncTransport.version``."""
+        answer = await self._call("ServerMetadata", service_pb2.ServerMetadataRequest(), deadline)
+        return f"{answer.name} {answer.version}"
+
+    async def close(self) -> None:
+        """Close the channel; streams that are still open are cancelled."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _stub(self) -> Any:
+        if self._channel is None:  # here, because a channel binds to the running loop
+            self._channel = grpc.aio.insecure_channel(self._address, options=self._options)
+        return service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    async def _call(self, method: str, message: Any, deadline: Deadline) -> Any:
+        await self._connect(deadline)
+        try:
+            return await getattr(self._stub(), method)(message, timeout=deadline.left())
+        except grpc.RpcError as error:
+            raise self._failure(error, deadline) from None
+
+    async def _connect(self, deadline: Deadline) -> None:
+        """See once that a server is there, by a call of its own: it can give up earlier than a synthesis."""
+        if self._reached:
+            return
+        limit = min(deadline.timeout.connect, deadline.left())
+        try:
+            await self._stub().ServerLive(service_pb2.ServerLiveRequest(), timeout=limit)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and deadline.remaining() > 0:
+                raise connect_timeout(self._server, deadline) from None
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or is_unreached(error.details() or ""):
+                raise self._failure(error, deadline) from None
+        self._reached = True
+
+    def _failure(self, error: Any, deadline: Deadline) -> Exception:
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            self._reached = False
+        return failure(error.code(), error.details(), server=self._server, deadline=deadline)

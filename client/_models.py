@@ -1,0 +1,126 @@
+"""What the server tells, as immutable values. All times are seconds from the start of the request's audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One phone and when it is spoken."""
+
+    phone: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word, when it is spoken, and its phones."""
+
+    text: str
+    start: float
+    end: float
+    phones: tuple[Phone, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A piece of the text that was synthesised at once, with its words in order."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that was done differently from what was asked.
+
+    ``kind`` is ``clamped``, ``skipped``, ``spelled``, ``lexicon`` or ``quality``; ``text`` is what it is
+    about and ``message`` a sentence for people.
+    """
+
+    kind: str
+    text: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Characters of the text that are spoken, of all characters."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice and what it can do.
+
+    ``limits`` maps ``speed`` (factor), ``pitch`` (semitones) and ``energy`` (dB) to the lowest and highest
+    value that the voice can do; a request beyond them is clamped and reported. ``qualities`` are best first.
+    The server tells nothing of a voice that is not ready but its name: its other fields are empty.
+    """
+
+    name: str
+    ready: bool
+    family: str = ""
+    sample_rate: int = 0
+    languages: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    emotions: tuple[str, ...] = ()
+    qualities: tuple[str, ...] = ()
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VoiceHealth:
+    """How one voice did: seconds to the first and to the last sample, and seconds of audio."""
+
+    voice: str
+    healthy: bool
+    message: str
+    first_audio: float | None = None
+    elapsed: float | None = None
+    audio: float | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the service works. ``healthy`` only if every ready voice spoke, and there is at least one."""
+
+    healthy: bool
+    message: str
+    server: str = ""
+    version: str = ""
+    voices: tuple[VoiceHealth, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One line of the server's repository index."""
+
+    name: str
+    ready: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """One response of a synthesis.
+
+    ``samples`` is int16 of shape ``[n]``, ``n`` may be 0; ``sample_rate`` is in Hz, 0 without audio.
+    """
+
+    samples: NDArray[np.int16]
+    sample_rate: int
+    clauses: tuple[Clause, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    voice: str = ""
+    quality: str = ""
+    progress: Progress | None = None

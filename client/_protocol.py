@@ -1,0 +1,125 @@
+"""The front door's tensors: a request as a protobuf message, a response as a ``Chunk``."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from tritonclient.grpc import service_pb2
+
+from ._errors import ProtocolError, ServiceFailed
+from ._models import Chunk, Clause, Notice, Phone, Progress, Word
+from ._request import Request
+
+MODEL = "tts"
+
+
+def encode(request: Request) -> Any:
+    """``request`` as a ``ModelInferRequest`` that asks for the mark of the last response."""
+    message = service_pb2.ModelInferRequest(model_name=MODEL)
+    for name in ("text", "voice", "quality", "speaker", "emotion"):
+        value = getattr(request, name)
+        if value is not None:
+            data = value.encode()
+            _add_input(message, name.upper(), "BYTES", struct.pack("<I", len(data)) + data)
+    for name in ("speed", "pitch", "energy"):
+        value = getattr(request, name)
+        if value is not None:
+            _add_input(message, name.upper(), "FP32", struct.pack("<f", value))
+    message.parameters["triton_enable_empty_final_response"].bool_param = True
+    return message
+
+
+def _add_input(message: Any, name: str, datatype: str, raw: bytes) -> None:
+    message.inputs.add(name=name, datatype=datatype, shape=[1])
+    message.raw_input_contents.append(raw)
+
+
+def decode(message: Any) -> tuple[Chunk | None, bool]:
+    """A ``ModelStreamInferResponse`` as its chunk (``None``: it carries nothing), and whether it is the last.
+
+    Raises:
+        ServiceFailed: it carries an error without a status, as servers before 24.08 send.
+        ProtocolError: it is not what the front door promises.
+    """
+    if message.error_message:
+        raise ServiceFailed(f"the server failed: {message.error_message}")
+    response = message.infer_response
+    last = response.parameters["triton_final_response"].bool_param
+    if not response.outputs:
+        return None, last
+    if len(response.raw_output_contents) != len(response.outputs):
+        raise ProtocolError("outputs of the server's answer have no contents: check its version")
+    tensors = {
+        tensor.name: (tensor, raw)
+        for tensor, raw in zip(response.outputs, response.raw_output_contents, strict=True)
+    }
+    try:
+        samples = _array(*tensors["AUDIO"], "INT16", "<i2")
+        rate = _array(*tensors["SAMPLE_RATE"], "INT32", "<i4")
+        events = _text(*tensors["EVENTS"])
+    except KeyError as error:
+        raise ProtocolError(f"the server's answer has no output {error}: check its version") from None
+    return _chunk(samples, int(rate[0]) if rate.size else 0, events), last
+
+
+def _array(tensor: Any, raw: bytes, datatype: str, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
+    expected = math.prod(tensor.shape) * np.dtype(dtype).itemsize
+    if tensor.datatype != datatype or len(raw) != expected:
+        raise ProtocolError(
+            f"{tensor.name} of the server's answer must be {datatype} of {expected} bytes, "
+            f"got {tensor.datatype} of {len(raw)}: the server is broken"
+        )
+    return np.frombuffer(raw, dtype=dtype)
+
+
+def _text(tensor: Any, raw: bytes) -> str:
+    if tensor.datatype != "BYTES" or len(raw) < 4 or len(raw) != 4 + struct.unpack_from("<I", raw)[0]:
+        raise ProtocolError(f"{tensor.name} of the server's answer must be one string: the server is broken")
+    try:
+        return raw[4:].decode()
+    except UnicodeDecodeError:
+        raise ProtocolError(f"{tensor.name} of the server's answer is not UTF-8: it is broken") from None
+
+
+def _chunk(samples: Any, sample_rate: int, events: str) -> Chunk:
+    try:
+        tree = json.loads(events)
+        progress = tree.get("progress")
+        return Chunk(
+            samples=samples.astype(np.int16, copy=False),
+            sample_rate=sample_rate,
+            clauses=tuple(_clause(item) for item in tree.get("clauses", ())),
+            notices=tuple(_notice(item) for item in tree.get("notices", ())),
+            voice=str(tree.get("voice", "")),
+            quality=str(tree.get("quality", "")),
+            progress=None if progress is None else Progress(int(progress["done"]), int(progress["total"])),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ProtocolError(f"EVENTS of the server's answer cannot be read ({reason})") from None
+
+
+def _clause(item: Mapping[str, Any]) -> Clause:
+    return Clause(str(item["text"]), *_times(item), tuple(_words(item.get("words", ()))))
+
+
+def _words(items: Iterable[Mapping[str, Any]]) -> Iterable[Word]:
+    for item in items:
+        phones = tuple(Phone(str(phone["phone"]), *_times(phone)) for phone in item.get("phones", ()))
+        yield Word(str(item["text"]), *_times(item), phones)
+
+
+def _notice(item: Mapping[str, Any]) -> Notice:
+    return Notice(str(item["kind"]), str(item.get("text", "")), str(item["message"]))
+
+
+def _times(item: Mapping[str, Any]) -> tuple[float, float]:
+    start, end = float(item["start"]), float(item["end"])
+    if not (math.isfinite(end) and 0 <= start <= end):
+        raise ValueError(f"times {start} to {end} are not in order")
+    return start, end

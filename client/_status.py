@@ -1,0 +1,94 @@
+"""A gRPC status as the exception that it means. Shared by both gRPC transports."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+
+from ._errors import (
+    ConnectTimeout,
+    InvalidRequest,
+    ServiceFailed,
+    ServiceUnavailable,
+    SpeechError,
+    VoiceNotFound,
+)
+from ._timeouts import Deadline
+
+OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # When to try a dead address again is for this client to decide.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+STREAM_HEADERS = (("triton_grpc_error", "true"),)
+"""Makes a server since 24.08 end a stream that failed with a true status, instead of a bare message."""
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+_UNRESOLVED = re.compile(r"DNS resolution|name resolution|resolv|Domain name not found", re.IGNORECASE)
+_NOT_GRPC = re.compile(r"http1|http2|HTTP/[12]|SETTINGS frame", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(r"failed to connect|connection refused|unreachable|no route", re.IGNORECASE)
+_LOST = re.compile(r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg", re.IGNORECASE)
+
+
+def target(server: str) -> tuple[str, list[tuple[str, int]]]:
+    """The channel's target and options for ``HOST:PORT``.
+
+    Raises:
+        InvalidRequest: it is not ``HOST:PORT``.
+    """
+    match = _ADDRESS.fullmatch(server) if isinstance(server, str) else None
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise InvalidRequest(f"server must be HOST:PORT, such as 127.0.0.1:8001, got {server!r}")
+    options = list(OPTIONS)
+    if _LOOPBACK.fullmatch(match["host"]):
+        options.append(("grpc.enable_http_proxy", 0))
+    return server, options
+
+
+def is_unreached(details: str) -> bool:
+    """Whether a failed call never got through to a server."""
+    return any(pattern.search(details) for pattern in (_UNRESOLVED, _NOT_GRPC, _NOT_CONNECTED))
+
+
+def connect_timeout(server: str, deadline: Deadline) -> ConnectTimeout:
+    """The error for an address where nothing answers."""
+    return ConnectTimeout(
+        f"nothing answers at {server} within {deadline.timeout.connect:g} s: check the address and the server"
+    )
+
+
+def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline: Deadline) -> SpeechError:
+    """The exception for a call to ``server`` that ended with ``code``."""
+    text = (details or "").strip() or "no reason given"
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return InvalidRequest(text)
+    if code is not grpc.StatusCode.NOT_FOUND and _NOT_GRPC.search(text):
+        return ServiceUnavailable(f"{server} does not speak gRPC: give the server's gRPC port, usually 8001")
+    if code is grpc.StatusCode.NOT_FOUND:
+        if "unknown model: 'tts'" in text:
+            return ServiceUnavailable(f"the server at {server} has no model 'tts' ready: see its log")
+        return VoiceNotFound(text)
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return deadline.exceeded()
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return _unavailable(text, server)
+    if code is grpc.StatusCode.CANCELLED:
+        return ServiceFailed(f"the server cancelled the request: {text}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return ServiceFailed(f"the server at {server} is not this service, or another version: {text}")
+    return ServiceFailed(f"the server failed ({code.name}): {text}")
+
+
+def _unavailable(text: str, server: str) -> ServiceUnavailable:
+    if _UNRESOLVED.search(text):
+        return ServiceUnavailable(f"cannot find the host of {server}: check the address")
+    if _NOT_CONNECTED.search(text):
+        return ServiceUnavailable(f"no gRPC server at {server}: start one, or give its gRPC port")
+    if _LOST.search(text):
+        return ServiceUnavailable(f"the connection to {server} was lost: try again ({text})")
+    return ServiceUnavailable(f"the server cannot answer now, try again later: {text}")

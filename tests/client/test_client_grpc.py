@@ -1,0 +1,231 @@
+"""Both gRPC transports against a tiny server that speaks Triton's protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from client_fakes import Answer, Triton, final_response, refuse, response, speak
+
+from client import (
+    AsyncSynthesizer,
+    DeadlineExceeded,
+    InvalidRequest,
+    ProtocolError,
+    ServiceFailed,
+    ServiceUnavailable,
+    SpeechError,
+    Synthesizer,
+    Timeout,
+    VoiceNotFound,
+)
+
+Call = Callable[..., Any]
+
+
+def _sync(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
+    with Synthesizer(address, timeout=timeout) as synthesizer:
+        return getattr(synthesizer, method)(*arguments, **options)
+
+
+def _async(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
+    async def run() -> Any:
+        async with AsyncSynthesizer(address, timeout=timeout) as synthesizer:
+            return await getattr(synthesizer, method)(*arguments, **options)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """Calls a method of a client, which is closed after it."""
+    return request.param  # type: ignore[no-any-return]
+
+
+def until_cancelled(request: Any, context: Any) -> Iterator[Any]:
+    """One response, then silence for as long as the client waits."""
+    yield response()
+    gone = threading.Event()
+    if context.add_callback(gone.set):
+        gone.wait(10)
+
+
+def test_a_text_is_spoken(call: Call) -> None:
+    with Triton() as triton:
+        speech = call(triton.address, "synthesize", "今天，", voice="demo", pitch=-3)
+    assert speech.duration == 2.0
+    assert speech.words[0].text == "今天"
+    assert [tensor.name for tensor in triton.requests[0].inputs] == ["TEXT", "VOICE", "PITCH"]
+    assert triton.headers[0]["triton_grpc_error"] == "true", "or the stream's errors would have no status"
+
+
+def test_an_answer_of_many_megabytes_arrives(call: Call) -> None:
+    def answer(request: Any, context: Any) -> Iterator[Any]:
+        yield response(300.0, final=True)
+
+    with Triton(answer) as triton:
+        assert call(triton.address, "synthesize", "好").duration == 300.0
+
+
+def test_the_end_is_seen_although_the_stream_stays_open(call: Call) -> None:
+    def answer(request: Any, context: Any) -> Iterator[Any]:
+        yield response(final=True)
+        yield from until_cancelled(request, context)
+
+    with Triton(answer) as triton:
+        assert call(triton.address, "synthesize", "好").duration == 1.0
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("INVALID_ARGUMENT", InvalidRequest, "shorten it"),
+        ("NOT_FOUND", VoiceNotFound, "shorten it"),
+        ("UNAVAILABLE", ServiceUnavailable, "cannot answer now, try again later: shorten it"),
+        ("INTERNAL", ServiceFailed, "the server failed (INTERNAL): shorten it"),
+        ("UNKNOWN", ServiceFailed, "the server failed (UNKNOWN): shorten it"),
+        ("RESOURCE_EXHAUSTED", ServiceFailed, "shorten it"),
+        ("UNIMPLEMENTED", ServiceFailed, "is not this service, or another version: shorten it"),
+        ("CANCELLED", ServiceFailed, "the server cancelled the request: shorten it"),
+        ("DEADLINE_EXCEEDED", DeadlineExceeded, "no complete answer within 10 s"),
+    ],
+)
+def test_each_status_has_its_exception(call: Call, code: str, kind: type[SpeechError], message: str) -> None:
+    with (
+        Triton(refuse(grpc.StatusCode[code], "shorten\n  it")) as triton,
+        pytest.raises(SpeechError) as caught,
+    ):
+        call(triton.address, "synthesize", "好")
+    assert type(caught.value) is kind
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_without_the_front_door_is_no_matter_of_voices(call: Call) -> None:
+    details = "Request for unknown model: 'tts' is not found"
+    with (
+        Triton(refuse(grpc.StatusCode.NOT_FOUND, details)) as triton,
+        pytest.raises(ServiceUnavailable, match="has no model 'tts' ready"),
+    ):
+        call(triton.address, "synthesize", "好")
+
+
+def test_a_busy_server_is_asked_again_and_each_request_is_whole(call: Call) -> None:
+    busy = refuse(grpc.StatusCode.UNAVAILABLE, "full")
+    with Triton(busy, busy, speak) as triton:
+        assert call(triton.address, "synthesize", "好").duration == 2.0
+    assert len(triton.requests) == 3
+    assert triton.requests[0] == triton.requests[2]
+
+
+def test_a_request_is_not_repeated_once_audio_came(call: Call) -> None:
+    def answer(request: Any, context: Any) -> Iterator[Any]:
+        yield response()
+        context.abort(grpc.StatusCode.UNAVAILABLE, "full")
+
+    with Triton(answer) as triton, pytest.raises(ServiceUnavailable):
+        call(triton.address, "synthesize", "好")
+    assert len(triton.requests) == 1
+
+
+def _stops_short(request: Any, context: Any) -> Iterator[Any]:
+    yield response()
+
+
+def _says_nothing(request: Any, context: Any) -> Iterator[Any]:
+    yield final_response()
+
+
+@pytest.mark.parametrize("answer", [_stops_short, _says_nothing])
+def test_an_answer_that_is_cut_short_is_noticed(call: Call, answer: Answer) -> None:
+    with Triton(answer) as triton, pytest.raises(ProtocolError):
+        call(triton.address, "synthesize", "好")
+
+
+def test_a_deadline_ends_the_request_on_the_server_too(call: Call) -> None:
+    with Triton(until_cancelled) as triton:
+        start = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match=r"no complete answer within 0.3 s"):
+            call(triton.address, "synthesize", "好", timeout=0.3)
+        assert time.monotonic() - start < 5
+        assert triton.ended.wait(5)
+
+
+def leave(progress: object) -> None:
+    """A callback that has heard enough."""
+    raise KeyError("enough")
+
+
+def test_leaving_in_the_middle_ends_the_request_on_the_server_too() -> None:
+    with Triton(until_cancelled) as triton, Synthesizer(triton.address) as synthesizer:
+        with pytest.raises(KeyError) as caught:
+            synthesizer.synthesize("好", on_progress=leave)
+        assert triton.ended.wait(5), "while the client is open and the error holds on to its frames"
+        assert caught.value
+
+
+def test_leaving_an_asynchronous_request_ends_it_on_the_server_too() -> None:
+    async def run(triton: Triton) -> None:
+        async with AsyncSynthesizer(triton.address) as synthesizer:
+            with pytest.raises(KeyError) as caught:
+                await synthesizer.synthesize("好", on_progress=leave)
+            assert await asyncio.to_thread(triton.ended.wait, 5)
+            assert caught.value
+
+    with Triton(until_cancelled) as triton:
+        asyncio.run(run(triton))
+
+
+def test_a_cancelled_task_ends_the_request_on_the_server_too() -> None:
+    async def run(triton: Triton) -> None:
+        began = asyncio.Event()
+        async with AsyncSynthesizer(triton.address) as synthesizer:
+            speaking = synthesizer.synthesize("好", on_progress=lambda progress: began.set())
+            task = asyncio.create_task(speaking)
+            await began.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(triton.ended.wait, 5)
+
+    with Triton(until_cancelled) as triton:
+        asyncio.run(run(triton))
+
+
+def test_one_client_serves_many_at_once() -> None:
+    async def run(address: str) -> None:
+        async with AsyncSynthesizer(address) as synthesizer:
+            speeches = await asyncio.gather(*(synthesizer.synthesize(str(number)) for number in range(8)))
+        assert [speech.duration for speech in speeches] == [2.0] * 8
+
+    with Triton() as triton:
+        asyncio.run(run(triton.address))
+        durations: list[float] = []
+        with Synthesizer(triton.address) as synthesizer:
+            threads = [
+                threading.Thread(target=lambda: durations.append(synthesizer.synthesize("好").duration))
+                for _ in range(8)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert durations == [2.0] * 8
+
+
+def test_voices_and_health_are_read_from_a_server(call: Call) -> None:
+    with Triton() as triton:
+        voices = call(triton.address, "voices")
+        assert [(voice.name, voice.ready, voice.sample_rate) for voice in voices] == [
+            ("demo", True, 24000),
+            ("ghost", False, 0),
+        ]
+        health = call(triton.address, "health")
+    assert health.healthy
+    assert health.server == triton.address
+    assert health.version == "triton 2.51.0"

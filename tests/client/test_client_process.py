@@ -1,0 +1,100 @@
+"""The command line as a process: signals, pipes and exit codes as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client_fakes import Triton, response
+
+import client
+
+ROOT = Path(client.__file__).parents[1]
+
+
+@pytest.fixture
+def triton() -> Iterator[Triton]:
+    """A server that speaks."""
+    with Triton() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """The program as a process of its own."""
+    command = [sys.executable, "-W", "error", "-m", "client", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    settings: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
+    return subprocess.Popen(command, env=environment, **{**settings, **options})
+
+
+def test_a_process_that_fails_prints_one_line_and_no_more() -> None:
+    process = start("voices", "--server", "127.0.0.1:1")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, b"")
+    assert err == b"error: no gRPC server at 127.0.0.1:1: start one, or give its gRPC port\n"
+
+
+def test_ctrl_c_is_exit_130_and_leaves_no_file() -> None:
+    def slowly(request: Any, context: Any) -> Iterator[Any]:
+        while context.is_active():
+            yield response(0.1)
+            time.sleep(0.02)
+
+    with Triton(slowly) as triton:
+        process = start("synth", "好", "-o", "out.wav", "--server", triton.address)
+        until = time.monotonic() + 20
+        while not triton.requests and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert triton.ended.wait(5)
+    assert (process.returncode, out, err) == (130, b"", b"error: interrupted\n")
+    assert not os.listdir()
+
+
+def test_a_reader_that_goes_away_is_no_error(triton: Triton) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = start("voices", "--server", triton.address, stdout=write)
+    os.close(write)
+    assert process.communicate(timeout=30)[1] == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_exit_1(triton: Triton) -> None:
+    with open("/dev/full", "wb") as full:
+        process = start("voices", "--server", triton.address, stdout=full)
+        err = process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+    assert err == b"error: standard output: cannot be written (No space left on device)\n"
+
+
+def test_a_stdout_that_is_not_unicode_still_gets_its_json(triton: Triton) -> None:
+    environment_name = "PYTHONIOENCODING"
+    os.environ[environment_name] = "ascii"
+    try:
+        process = start("synth", "好", "-o", "声音.wav", "--json", "--server", triton.address)
+        out, err = process.communicate(timeout=30)
+    finally:
+        del os.environ[environment_name]
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(out)["file"] == "声音.wav"
