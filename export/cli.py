@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +17,7 @@ import typer
 from export import repository as repositories
 from export.errors import ExportError
 from export.families.fastspeech2 import demo
-from export.verify import verify_fastspeech2
+from export.verify import export_chain, verify_fastspeech2
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
@@ -113,8 +114,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
-    with _one_line_errors():
-        rows = verify_fastspeech2(checkpoint, reference, tolerance, end_to_end)
+    with _one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        rows = verify_fastspeech2(export_chain(checkpoint, Path(folder)), reference, tolerance, end_to_end)
     passed = all(row.passed for row in rows)
     if as_json:
         content = [asdict(row) | {"passed": row.passed} for row in rows]

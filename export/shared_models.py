@@ -60,6 +60,8 @@ TEXT_FRONTEND = PythonModel(
         TensorSpec("pitch", DType.FP32, (CLAUSES, 1)),
         TensorSpec("energy", DType.FP32, (CLAUSES, 1)),
         TensorSpec("clauses", DType.STRING, (CLAUSES, 1)),
+        # Asked for by the router alone: an error that passes through a model-to-model call loses its code.
+        _text("problem", optional=False),
     ),
 )
 ALIGNER = PythonModel(

@@ -5,7 +5,6 @@ Each stage is fed the reference's own inputs, so that errors do not add up; the 
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,28 +42,29 @@ class Row:
 def read_reference(path: Path) -> Arrays:
     """The arrays of a reference file. Raises `CheckpointError` when it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError) as error:
         raise CheckpointError(f"cannot read reference {path}: {error}") from error
 
 
-def verify_fastspeech2(checkpoint: Path, reference: Path, tolerance: float, end_to_end: float) -> list[Row]:
-    """Check a checkpoint against `ids [T]`, `durations f0 energy [1,T]`, `mel [1,M,80]` and `wav [1,300M,1]`."""
+Chain = list[tuple[Stage, Path]]
+
+
+def export_chain(checkpoint: Path, folder: Path) -> Chain:
+    """Every stage of a checkpoint with the ONNX file that it was just exported to."""
+    chain = [(stage, folder / f"{stage.spec.role}.onnx") for stage in stages(load(checkpoint))]
+    for stage, path in chain:
+        export_stage(stage.module, stage.spec, stage.sample, path)
+    return chain
+
+
+def verify_fastspeech2(chain: Chain, reference: Path, tolerance: float, end_to_end: float) -> list[Row]:
+    """Check a chain against `ids [T]`, `durations f0 energy [1,T]`, `mel [1,M,80]` and `wav [1,300M,1]`."""
     expected = read_reference(reference)
     missing = {"ids", "durations", "f0", "energy", "mel", "wav"} - set(expected)
     if missing:
         raise CheckpointError(f"{reference} lacks {', '.join(sorted(missing))}: not a fastspeech2 reference")
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        chain = []
-        for stage in stages(load(checkpoint)):
-            path = Path(folder) / f"{stage.spec.role}.onnx"
-            export_stage(stage.module, stage.spec, stage.sample, path)
-            chain.append((stage, path))
-        return _rows(chain, expected, tolerance, end_to_end)
-
-
-def _rows(chain: list[tuple[Stage, Path]], expected: Arrays, tolerance: float, end_to_end: float) -> list[Row]:
     ids = expected["ids"].astype(np.int32)[None, :, None]
     start: Arrays = {
         "units": ids,

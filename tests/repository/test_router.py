@@ -9,7 +9,7 @@ import pytest
 from blocks import split_blocks
 from hypothesis import given
 from hypothesis import strategies as st
-from synthesis import RequestError, Synthesis, TextRefusedError, check_quality, check_text, choose_vocoder
+from synthesis import RefusedError, RequestError, Synthesis, TextRefusedError, check_quality, check_text, choose_vocoder
 
 RATE = 24000
 
@@ -27,7 +27,11 @@ class Stages:
         if model == "text_frontend":
             text = inputs["TEXT"][0].decode()
             if not any("一" <= c <= "鿿" for c in text):
-                raise TextRefusedError("text has nothing to say")
+                problem = {"code": "INVALID_ARG", "message": "text has nothing to say", "text": True}
+                return {"problem": np.array([json.dumps(problem)], dtype=object)}
+            if "VOICE" in inputs:
+                problem = {"code": "NOT_FOUND", "message": "there is no voice 'x'", "text": False}
+                return {"problem": np.array([json.dumps(problem)], dtype=object)}
             clause = json.dumps(
                 {
                     "voice": "demo",
@@ -39,6 +43,7 @@ class Stages:
             )
             one = np.ones((1, 1), dtype=np.float32)
             return {
+                "problem": np.array([b""], dtype=object),
                 "units": np.zeros((1, 32, 1), dtype=np.int32),
                 "unit_lengths": np.array([[10]], dtype=np.int32),
                 "speed": one,
@@ -99,6 +104,15 @@ def test_a_paragraph_that_cannot_be_said_is_reported_and_the_others_are_spoken()
 def test_a_text_of_which_nothing_can_be_said_is_refused():
     with pytest.raises(TextRefusedError):
         speak("привет。")
+
+
+def test_a_request_that_is_wrong_whatever_its_text_ends_at_the_first_block_with_its_code():
+    stages = Stages()
+    options = {"VOICE": np.array([b"x"], dtype=object)}
+    with pytest.raises(RefusedError, match="no voice") as caught:
+        list(Synthesis(stages, "你好。再见。" * 100, "balanced", options).pieces())
+    assert caught.value.code == "NOT_FOUND"
+    assert stages.models == ["text_frontend"]
 
 
 @pytest.mark.parametrize("text", ["", "   "])

@@ -1,7 +1,12 @@
-"""Triton model `text_frontend`: text and controls → clauses of linguistic units."""
+"""Triton model `text_frontend`: text and controls → clauses of linguistic units.
+
+A request that is wrong is answered by an error, or, if the caller asks for the output `problem`, by a description
+there: Triton drops the code of an error that passes from model to model.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +18,15 @@ from units import batch, clause_limit, unit_encoder
 from voice_file import BrokenVoiceError, UnknownVoiceError, VoiceShelf
 
 DEFAULT_VOICE = "demo"
-# A request's clauses become its batch; what needs more goes through the router, which has no such bound.
 MAX_TEXT = 60_000
+
+# Names of the codes in `pb_utils.TritonError`, which is not there yet when this file is loaded.
+_CODES: dict[type[Exception], str] = {
+    UnknownVoiceError: "NOT_FOUND",
+    BrokenVoiceError: "UNAVAILABLE",
+    TextError: "INVALID_ARG",
+    ControlError: "INVALID_ARG",
+}
 
 
 class TritonPythonModel:
@@ -30,17 +42,20 @@ class TritonPythonModel:
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Any) -> Any:
-        codes = pb_utils.TritonError
+        wants_problem = "problem" in request.requested_output_names()
         try:
-            return pb_utils.InferenceResponse(self._tensors(request))
-        except UnknownVoiceError as error:
-            return _failure(str(error), codes.NOT_FOUND)
-        except (TextError, ControlError) as error:
-            return _failure(str(error), codes.INVALID_ARG)
-        except BrokenVoiceError as error:
-            return _failure(str(error), codes.UNAVAILABLE)
+            tensors = self._tensors(request, from_router=wants_problem)
+        except (UnknownVoiceError, BrokenVoiceError, TextError, ControlError) as error:
+            code = next(name for kind, name in _CODES.items() if isinstance(error, kind))
+            if not wants_problem:
+                triton_error = pb_utils.TritonError(str(error), getattr(pb_utils.TritonError, code))
+                return pb_utils.InferenceResponse(error=triton_error)
+            # `text` tells a text without anything to say from a request that is wrong whatever its text.
+            problem = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
+            return pb_utils.InferenceResponse([_problem(json.dumps(problem, ensure_ascii=False))])
+        return pb_utils.InferenceResponse([*tensors, _problem("")] if wants_problem else tensors)
 
-    def _tensors(self, request: Any) -> list[Any]:
+    def _tensors(self, request: Any, *, from_router: bool) -> list[Any]:
         voice = self._shelf.get(_text(request, "VOICE") or DEFAULT_VOICE)
         names = ("speed", "pitch", "energy")
         controls, clamped = resolve({name: _number(request, name.upper()) for name in names}, voice.limits)
@@ -51,6 +66,11 @@ class TritonPythonModel:
             raise ControlError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
         encoder = unit_encoder(voice)
         analysis = self._frontend.analyze(text, unit_count=encoder.count, max_units=clause_limit(voice, controls))
+        if not from_router and len(analysis.clauses) > voice.max_clauses:
+            raise ControlError(
+                f"text has {len(analysis.clauses)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "
+                "send it to the model `tts`, which takes any number"
+            )
         notices = [*clamped, *(Notice(n.kind, n.text, n.message) for n in analysis.notices)]
         made = batch(analysis.clauses, encoder, voice, controls, notices)
         each = np.ones((len(made.clauses), 1), dtype=np.float32)
@@ -64,8 +84,8 @@ class TritonPythonModel:
         ]
 
 
-def _failure(message: str, code: int) -> Any:
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+def _problem(text: str) -> Any:
+    return pb_utils.Tensor("problem", np.array([text], dtype=np.object_))
 
 
 def _text(request: Any, name: str) -> str | None:

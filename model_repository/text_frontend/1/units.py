@@ -12,8 +12,8 @@ from controls import Controls, Notice
 from mandarin import BakerUnits, Clause, EncodedClause
 from voice_file import BrokenVoiceError, VoiceFile
 
-# The acoustic model gives these breaks most of the vowel before them; they are no pauses.
-_SILENT_BREAKS = ("#0", "#1", "#2")
+# Units that carry the rest of the vowel before them: the acoustic model was trained so. The closing silence is `eos`.
+_CARRIERS = ("#0", "#1", "#2", "sil")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def describe(
 
     A phone without a label continues the one before it.
     """
-    phones = ["" if phone in _SILENT_BREAKS else phone for phone in encoded.phones]
+    phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
     spans = [
         (word, first, last + (not phones[last]))
         for word, (first, last) in zip(clause.words, encoded.word_spans, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from synthesis import Arrays, Piece, RequestError, Synthesis, TextRefusedError, check_quality, check_text
+from synthesis import Arrays, Piece, RefusedError, RequestError, Synthesis, check_quality, check_text
 
 # How many requests are worked on at once; the others wait for a thread.
 WORKERS = 16
@@ -15,11 +15,7 @@ _PASSED_ON = ("VOICE", "SPEAKER", "EMOTION", "SPEED", "PITCH", "ENERGY")
 
 
 class StageError(Exception):
-    """A stage answered with an error; `code` is the Triton error code to pass on."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
+    """A stage answered with an error."""
 
 
 class TritonPythonModel:
@@ -52,10 +48,12 @@ def _answer(request: Any) -> None:
                 break
             sender.send(_response(piece))
         sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-    except (RequestError, TextRefusedError) as error:
+    except RequestError as error:
         _fail(sender, str(error), codes.INVALID_ARG)
+    except RefusedError as error:
+        _fail(sender, str(error), getattr(codes, error.code))
     except StageError as error:
-        _fail(sender, str(error), error.code)
+        _fail(sender, str(error), codes.INTERNAL)
     except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
         pb_utils.Logger.log_error(f"tts: {error!r}")
         _fail(sender, f"synthesis failed: {error!r}", codes.INTERNAL)
@@ -79,11 +77,9 @@ def _call(model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
         requested_output_names=list(outputs),
     ).exec()
     if response.has_error():
-        error = response.error()
-        if model == "text_frontend" and error.code() == pb_utils.TritonError.INVALID_ARG:
-            raise TextRefusedError(error.message())
-        raise StageError(error.message(), error.code())
-    return {name: pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs}
+        raise StageError(f"{model}: {response.error().message()}")
+    tensors = {name: pb_utils.get_output_tensor_by_name(response, name) for name in outputs}
+    return {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
 
 
 def _response(piece: Piece) -> Any:

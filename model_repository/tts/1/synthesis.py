@@ -28,8 +28,16 @@ class RequestError(ValueError):
     """The request itself is wrong; the message says what to do."""
 
 
-class TextRefusedError(Exception):
-    """The front end refused a text: raised by `Call` for INVALID_ARGUMENT."""
+class TextRefusedError(RequestError):
+    """A text has nothing that can be said; another part of the request may have."""
+
+
+class RefusedError(Exception):
+    """The front end refused the request; `code` is the name of a Triton error code."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class Synthesis:
     def pieces(self) -> Iterator[Piece]:
         """Each clause as soon as it is spoken, preceded by the pause that the clause before it asks for.
 
-        Raises `RequestError`, `TextRefusedError` and whatever else `Call` raises.
+        Raises `RequestError`, `RefusedError` and whatever `Call` raises.
         """
         spoken, pause, done = 0, 0.0, 0
         offset = 0.0
@@ -116,9 +124,15 @@ class Synthesis:
             raise refused[0][1] if refused else RequestError("text is empty: give some text to speak")
 
     def _front(self, block: str) -> Arrays:
-        names = ("units", "unit_lengths", "speed", "pitch", "energy", "clauses")
+        names = ("problem", "units", "unit_lengths", "speed", "pitch", "energy", "clauses")
         inputs = {"TEXT": np.array([block.encode("utf-8")], dtype=np.object_)} | self._options
-        return self._call("text_frontend", inputs, names)
+        front = self._call("text_frontend", inputs, names)
+        if front["problem"][0]:
+            problem = json.loads(front["problem"][0])
+            if problem["text"]:
+                raise TextRefusedError(problem["message"])
+            raise RefusedError(problem["message"], problem["code"])
+        return front
 
     def _speak(
         self, front: Arrays, i: int, clause: dict[str, Any], vocoder: str

@@ -58,8 +58,6 @@ class Frontend:
             for piece, start, stop in zip(pieces, starts[:-1], starts[1:], strict=True):
                 written = " ".join(cleaned.text[start:stop].split()) or "".join(s.word.text for s in piece)
                 clauses.append(Clause(written, tuple(s.word for s in piece), pause_after(piece[-1].mark)))
-        last = clauses[-1]
-        clauses[-1] = Clause(last.text, last.words, 0.0)
         return Analysis(tuple(clauses), _notices([*cleaned.skipped, *scanner.skipped], scanner.notices))
 
     def _sentences(self, items: list[Piece | Mark], text: str) -> Iterator[tuple[list[SpokenWord], int]]:

@@ -49,7 +49,8 @@ class Word:
 class Clause:
     """The piece of text that goes through the acoustic model at once.
 
-    `text` is the written form with its punctuation; `pause` is the silence, in seconds, to add after it.
+    `text` is the written form with its punctuation; `pause` is the silence, in seconds, that belongs between it
+    and what follows, if anything does.
     """
 
     text: str

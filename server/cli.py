@@ -1,0 +1,141 @@
+"""``python -m server serve``: a server in the foreground."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TextIO
+
+import typer
+
+from server import log
+from server.errors import BadRequest, ServerError
+from server.options import ServerOptions
+from server.triton import TritonServer
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LOGS_KEPT = 20
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The whole command; gives the exit code. Wrong arguments are one line, too."""
+    try:
+        result: Any = app(args=arguments, prog_name="python -m server", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's errors, wherever typer keeps click
+            raise
+        message = error.format_message()
+        if message:
+            _say(f"error: {message.rstrip('.')} (--help shows what there is)", sys.stderr)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+@app.callback()
+def main() -> None:
+    """Runs the speech server."""
+
+
+@app.command()
+def serve(
+    repository: Annotated[Path, typer.Option(help="The model repository.")] = CHECKOUT / "model_repository",
+    profile: Annotated[str | None, typer.Option(help="The hardware profile: configs/<profile>.pbtxt.")] = None,
+    grpc_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8001,
+    http_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
+    metrics_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8002,
+    log_file: Annotated[Path | None, typer.Option(help="Where Triton's own log goes.")] = None,
+    tritonserver: Annotated[Path | None, typer.Option(help="The tritonserver to use.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that the start may take.")] = 300.0,
+) -> None:
+    """Runs a server on loopback until Ctrl-C."""
+    server = TritonServer(
+        ServerOptions(
+            repository=repository,
+            profile=profile,
+            grpc_port=grpc_port,
+            http_port=http_port,
+            metrics_port=metrics_port,
+            log_file=log_file or _default_log(),
+            tritonserver=tritonserver,
+        ),
+        ready_timeout=timeout,
+    )
+    _listen_for_signals(server)
+    try:
+        try:
+            _run(server)
+        except BadRequest as error:
+            server.stop()
+            _fail(error, 2)
+        except ServerError as error:
+            server.kill()
+            _fail(error, 1)
+    except KeyboardInterrupt:
+        _say("stopping")
+        server.stop()
+
+
+def _run(server: TritonServer) -> None:
+    begin = time.monotonic()
+    server.start()
+    path = server.log_path or Path(os.devnull)
+    follower = log.Follower(path, path.stat().st_size)
+    _say(f"starting on {server.options.repository}, log in {path}")
+    server.wait_ready()
+    address = server.address
+    _say(
+        f"ready after {time.monotonic() - begin:.1f} s: grpc {address.grpc}, http {address.http}, "
+        f"metrics {address.metrics} (Ctrl-C stops it)"
+    )
+    while True:
+        for line in log.notable(follower.news()):
+            _say(line, sys.stderr)
+        server.check()
+        time.sleep(0.5)
+
+
+def _default_log() -> Path:
+    """A file that outlives the server, so that a failure can be looked into."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    name = time.strftime("triton-%Y%m%d-%H%M%S-") + f"{os.getpid()}.log"
+    for folder in (Path(state) / "tts-server", Path(tempfile.gettempdir()) / f"tts-server-{os.getuid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in sorted(folder.glob("triton-*.log"))[:-LOGS_KEPT]:
+                old.unlink()
+            return folder / name
+        except OSError:
+            continue
+    return Path(name)
+
+
+def _listen_for_signals(server: TritonServer) -> None:
+    """The first signal ends the waiting, a second one the drain of the requests in flight."""
+    signals = 0
+
+    def handle(number: int, frame: object) -> None:
+        nonlocal signals
+        signals += 1
+        if signals == 1:
+            raise KeyboardInterrupt
+        server.hurry()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, handle)
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    with contextlib.suppress(OSError):  # a closed pipe does not end the server
+        print(line, file=stream or sys.stdout, flush=True)
+
+
+def _fail(error: ServerError, code: int) -> NoReturn:
+    _say(f"error: {error}", sys.stderr)
+    raise typer.Exit(code)

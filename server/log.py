@@ -1,0 +1,122 @@
+"""Reads a tritonserver's log: what failed, in one line, and what is worth showing."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+FINISHED = "Found 0 live models and 0 in-flight"  # the last line before a server closes its connections
+METRICS_STARTED = "Started Metrics Service"  # the last of the three services
+
+# E1121 21:38:02.696458 8360 server.cc:241] "message", with quotes and line ends escaped
+_LINE = re.compile(r'^([IWEF])\d{4} [\d:.]+\s+\d+ [\w./-]+:\d+\]\s*"?(.*?)"?$')
+# What every machine without a GPU or without its tools says.
+_NOISE = re.compile(
+    r"CudaDriverHelper|CUDA driver version is insufficient|no CUDA-capable device|pinned|NVML|DCGM|"
+    r"unable to create stream for|Address already in use \{|CUDA memory pool"
+)
+_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|version `(GLIBC\w*_[\d.]+)' not found")
+_MODEL = re.compile(r"^failed to load '(.+?)' version \d+: (.*)$", re.DOTALL)
+# After this, the server of 24.10 waits for ever for the model.
+_STUCK = re.compile(r"Failed to preinitialize Python stub: (.*?(?:/([^/']+)/\d+/[^/']+\.py')?)\s*$", re.MULTILINE)
+_CONFIG = re.compile(r"^Poll failed for model directory '(.+?)': (.*)$", re.DOTALL)
+_SYNTAX = re.compile(r"^\[libprotobuf ERROR .*?\] Error parsing text-format \S+: (.*)$", re.MULTILINE)
+_PORT = re.compile(r"failed to start (\w+) service: .*?Socket '.*?:(\d+)' already in use", re.IGNORECASE)
+_OPTION = re.compile(r"(unrecognized option|option requires an argument)[^\n]*|^error: [^\n]*", re.MULTILINE)
+_WRAPPING = re.compile(r"^(?:Internal|Invalid argument|TritonModelException|Unavailable|Unknown)(?:: | - )")
+
+
+def read(path: Path, start: int = 0) -> str:
+    """The log from byte ``start`` on; empty when there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+class Follower:
+    """Gives what is added to a log, in whole lines."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self.path = path
+        self.position = start
+
+    def news(self) -> str:
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.position)
+                added = stream.read()
+        except OSError:
+            return ""
+        added = added[: added.rfind(b"\n") + 1]
+        self.position += len(added)
+        return added.decode(errors="replace")
+
+
+def cause(text: str) -> str:
+    """One line that says why the server ended or did not start; empty when the log does not tell."""
+    if match := _LIBRARY.search(text):
+        missing = match.group(1) or match.group(2)
+        return f"a shared library is missing on this machine: {missing}"
+    errors = [message for _, message in _messages(text, "EF")]
+    if match := next(filter(None, map(_PORT.search, errors)), None):
+        return f"port {match.group(2)} for {match.group(1)} is already in use"
+    failed = {match.group(1): match.group(2) for match in map(_MODEL.match, errors) if match}
+    failed |= {match.group(2) or "(unknown)": match.group(1) for match in _STUCK.finditer(text)}
+    if failed:
+        name, reason = next(iter(failed.items()))
+        others = f" (and {len(failed) - 1} more: {', '.join(list(failed)[1:])})" if len(failed) > 1 else ""
+        return f"model {name} failed to load: {plain(reason)}{others}"
+    if match := next(filter(None, map(_CONFIG.match, errors)), None):
+        syntax = _SYNTAX.search(text)
+        reason = syntax.group(1) if syntax else match.group(2)
+        return f"the config of model {match.group(1)} is wrong: {plain(reason)}"
+    if errors:
+        return plain(errors[-1])
+    return plain(match.group()) if (match := _OPTION.search(text)) else ""
+
+
+def is_port_conflict(text: str) -> bool:
+    """Whether a service did not start because its port was taken."""
+    return any(_PORT.search(message) for _, message in _messages(text, "EF"))
+
+
+def is_stuck(text: str) -> bool:
+    """Whether a model failed in a way after which the server waits for ever."""
+    return _STUCK.search(text) is not None
+
+
+def notable(text: str) -> list[str]:
+    """The warnings and errors among the lines of ``text``, without what only says that there is no GPU."""
+    words = {"W": "warning", "E": "error", "F": "error"}
+    return [f"{words[level]}: {plain(message)}" for level, message in _messages(text, "WEF")]
+
+
+def plain(message: str) -> str:
+    """A message in one line, without Triton's wrapping and without the Python traceback."""
+    message = message.replace('\\"', '"').replace("\\n", "\n").split("\n\nAt:")[0]
+    message = " ".join(message.split())
+    while match := _WRAPPING.match(message):
+        message = message[match.end() :]
+    return message
+
+
+def describe_exit(code: int) -> str:
+    """What an exit code, as subprocess gives it, tells."""
+    if code >= 0:
+        return f"it exited with code {code} and logged no error"
+    try:
+        return f"it was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"it was ended by signal {-code}"
+
+
+def _messages(text: str, levels: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        if match and match.group(1) in levels and not _NOISE.search(line):
+            yield match.group(1), match.group(2).replace('\\"', '"').replace("\\n", "\n")

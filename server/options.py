@@ -1,0 +1,106 @@
+"""What a caller may choose about a server, and the command line that comes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from server.assemble import Assembly
+from server.find import Installation
+from server.ports import Ports
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How to run a server on ``repository``. Ports that are None or 0 are chosen."""
+
+    repository: Path
+    profile: str | None = None
+    host: str = "127.0.0.1"
+    grpc_port: int | None = None
+    http_port: int | None = None
+    metrics_port: int | None = None
+    control: Literal["none", "explicit", "poll"] = "none"
+    load: tuple[str, ...] = ()  # models to load at the start, with control="explicit"; "*" for all
+    auto_complete: bool = False
+    cache_bytes: int = 64 << 20  # of the response cache; 0 for none
+    exit_timeout: int = 10  # seconds that requests in flight get when the server stops
+    log_file: Path | None = None  # appended to; None keeps the log only while the server runs
+    log_verbose: int = 0
+    tritonserver: Path | None = None
+    extra_args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where a server listens."""
+
+    host: str
+    grpc_port: int
+    http_port: int
+    metrics_port: int
+
+    @property
+    def grpc(self) -> str:
+        return f"{self.host}:{self.grpc_port}"
+
+    @property
+    def http(self) -> str:
+        return f"{self.host}:{self.http_port}"
+
+    @property
+    def metrics(self) -> str:
+        return f"{self.host}:{self.metrics_port}"
+
+
+def command_line(
+    options: ServerOptions,
+    installation: Installation,
+    assembly: Assembly | None,
+    ports: Ports,
+    config_name: str | None,
+    identity: str,
+) -> list[str]:
+    """The whole command of the server process. ``identity`` names it and its shared memory regions."""
+    command = [
+        str(installation.binary),
+        f"--model-repository={options.repository.resolve()}",
+        f"--id={identity}",
+        f"--exit-timeout-secs={options.exit_timeout}",
+        f"--backend-config=python,shm-region-prefix-name={identity}-",
+        f"--model-control-mode={options.control}",
+    ]
+    for name in ("grpc", "http", "metrics"):
+        command += [f"--{name}-address={options.host}", f"--{name}-port={getattr(ports, name)}"]
+    command += [f"--load-model={model}" for model in options.load]
+    if config_name is not None:
+        command.append(f"--model-config-name={config_name}")
+    if not options.auto_complete:
+        command.append("--disable-auto-complete-config")
+    if options.cache_bytes:
+        command.append(f"--cache-config=local,size={options.cache_bytes}")
+    if options.log_verbose:
+        command.append(f"--log-verbose={options.log_verbose}")
+    if assembly is not None:
+        command += [f"--backend-directory={assembly.backends}", f"--cache-directory={assembly.caches}"]
+    return [*command, *options.extra_args]
+
+
+def process_environment(options: ServerOptions, assembly: Assembly | None) -> dict[str, str]:
+    """The variables of the server process: the caller's, with the venv and the libraries in front."""
+    variables = {**os.environ, **options.environment}
+    if assembly is not None:
+        _prepend(variables, "PATH", assembly.python)
+        for folder in reversed(assembly.libraries):
+            _prepend(variables, "LD_LIBRARY_PATH", folder)
+        variables.pop("PYTHONHOME", None)
+    return variables
+
+
+def _prepend(variables: dict[str, str], name: str, folder: Path) -> None:
+    rest = variables.get(name)
+    variables[name] = f"{folder}{os.pathsep}{rest}" if rest else str(folder)

@@ -1,0 +1,61 @@
+"""`python -m export`: one line, an exit code, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from export import onnx_export
+from export.onnx_export import write_atomically
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "export", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_verify_prints_one_json_object_and_exits_with_1_past_the_tolerance(checkpoint, data):
+    reference = ("--checkpoint", checkpoint, "--reference", data / "reference_0.npz")
+    result = run("verify", "fastspeech2", *reference, "--tolerance", 1e-7, "--json")
+    assert result.returncode == 1, result.stderr
+    content = json.loads(result.stdout)
+    assert content["passed"] is False
+    assert {row["stage"] for row in content["rows"] if not row["passed"]} <= {"encoder", "decoder", "melgan"}
+    assert all(row["onnx_error"] <= 5e-4 for row in content["rows"])
+
+
+def test_a_missing_checkpoint_is_one_line_and_exit_code_1(tmp_path):
+    result = run("voice", "fastspeech2", "--name", "x", "--checkpoint", tmp_path / "no", "--repository", tmp_path / "r")
+    assert result.returncode == 1
+    assert [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_configs_out_of_step_are_named(tmp_path, repository):
+    shutil.copytree(repository, tmp_path / "r", ignore=shutil.ignore_patterns("*.onnx"))
+    (tmp_path / "r" / "aligner" / "config.pbtxt").write_text("name: 'other'")
+    result = run("configs", "--check", "--repository", tmp_path / "r")
+    assert result.returncode == 1
+    assert "aligner/config.pbtxt" in result.stderr
+    assert run("configs", "--repository", tmp_path / "r").returncode == 0
+    assert run("configs", "--check", "--repository", tmp_path / "r").returncode == 0
+
+
+def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(onnx_export.os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,1 @@
+"""How well the service speaks: what a recogniser understands, what listeners would say, what the controls do."""
