@@ -31,9 +31,7 @@ def spoke(voice: Voice, speech: Speech) -> VoiceHealth:
         message = "was silent"
     elif speech.voice not in ("", voice.name):
         message = f"was answered by voice {speech.voice}"
-    return VoiceHealth(
-        voice.name, message == "speaks", message, speech.first_audio, speech.elapsed, speech.duration
-    )
+    return VoiceHealth(voice.name, message == "speaks", message, speech.first_audio, speech.elapsed, speech.duration)
 
 
 def failed(voice: Voice, error: SpeechError) -> VoiceHealth:

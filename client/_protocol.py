@@ -55,8 +55,7 @@ def decode(message: Any) -> tuple[Chunk | None, bool]:
     if len(response.raw_output_contents) != len(response.outputs):
         raise ProtocolError("outputs of the server's answer have no contents: check its version")
     tensors = {
-        tensor.name: (tensor, raw)
-        for tensor, raw in zip(response.outputs, response.raw_output_contents, strict=True)
+        tensor.name: (tensor, raw) for tensor, raw in zip(response.outputs, response.raw_output_contents, strict=True)
     }
     try:
         samples = _array(*tensors["AUDIO"], "INT16", "<i2")

@@ -69,9 +69,7 @@ def _string(name: str, value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            f"{name} must be Unicode text, got a lone surrogate at character {error.start}"
-        ) from None
+        raise InvalidRequest(f"{name} must be Unicode text, got a lone surrogate at character {error.start}") from None
     return value
 
 

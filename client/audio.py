@@ -72,7 +72,6 @@ def save(path: str | os.PathLike[str], samples: NDArray[np.int16], sample_rate: 
     if form.sample_rates and sample_rate not in form.sample_rates:
         rates = ", ".join(str(rate) for rate in form.sample_rates)
         raise OutputError(
-            f"{os.fspath(path)}: Opus holds {rates} Hz and this voice speaks at {sample_rate} Hz, "
-            "write .wav or .flac"
+            f"{os.fspath(path)}: Opus holds {rates} Hz and this voice speaks at {sample_rate} Hz, write .wav or .flac"
         )
     _files.write(path, encode(samples, sample_rate, form))

@@ -1,10 +1,11 @@
-"""``python -m server serve``: a server in the foreground."""
+"""``python -m server serve`` and ``run``: a server in the foreground, and one for the length of a command."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -79,6 +80,31 @@ def serve(
     except KeyboardInterrupt:
         _say("stopping")
         server.stop()
+
+
+@app.command("run", context_settings={"ignore_unknown_options": True})
+def run_command(
+    command: Annotated[list[str], typer.Argument(help="What to run; {grpc} stands for the server's address.")],
+    repository: Annotated[Path, typer.Option(help="The model repository.")] = CHECKOUT / "model_repository",
+) -> None:
+    """Runs a command beside a server on free ports, stops the server, and ends as the command did."""
+    server = TritonServer(ServerOptions(repository=repository))
+    _listen_for_signals(server)
+    begin = time.monotonic()
+    try:
+        _say("starting a server ...", sys.stderr)
+        with server:
+            _say(f"server ready after {time.monotonic() - begin:.1f} s", sys.stderr)
+            arguments = [word.replace("{grpc}", server.address.grpc) for word in command]
+            code = subprocess.run(arguments, check=False).returncode
+    except OSError as error:
+        _fail(ServerError(f"cannot run {command[0]}: {error.strerror}"), 2)
+    except ServerError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        server.stop()
+        raise typer.Exit(130) from None
+    raise typer.Exit(code if code >= 0 else 128 - code)
 
 
 def _run(server: TritonServer) -> None:

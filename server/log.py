@@ -12,10 +12,12 @@ METRICS_STARTED = "Started Metrics Service"  # the last of the three services
 
 # E1121 21:38:02.696458 8360 server.cc:241] "message", with quotes and line ends escaped
 _LINE = re.compile(r'^([IWEF])\d{4} [\d:.]+\s+\d+ [\w./-]+:\d+\]\s*"?(.*?)"?$')
-# What every machine without a GPU or without its tools says.
+# What every machine without a GPU or without its tools says, and what Triton 2.51 says of every stream that ended with
+# an error.
 _NOISE = re.compile(
     r"CudaDriverHelper|CUDA driver version is insufficient|no CUDA-capable device|pinned|NVML|DCGM|"
-    r"unable to create stream for|Address already in use \{|CUDA memory pool"
+    r"unable to create stream for|Address already in use \{|CUDA memory pool|"
+    r"HandleCancellation called even when the context was not cancelled"
 )
 _LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|version `(GLIBC\w*_[\d.]+)' not found")
 _MODEL = re.compile(r"^failed to load '(.+?)' version \d+: (.*)$", re.DOTALL)

@@ -23,9 +23,7 @@ _ENDINGS = ", ".join(audio.FORMATS)
 
 
 def synth(
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT|-", help="The text, or - for standard input.")
-    ] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT|-", help="The text, or - for standard input.")] = None,
     file: Annotated[Path | None, typer.Option(metavar="F", help="Read the text from a UTF-8 file.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help=f"The audio file: {_ENDINGS}.")

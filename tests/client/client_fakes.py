@@ -50,9 +50,7 @@ def speech_chunk(
 class FakeTransport:
     """Answers the n-th synthesis with the n-th script; the last one stays."""
 
-    def __init__(
-        self, *scripts: Sequence[Step], models: Mapping[str, Mapping[str, str]] | None = None
-    ) -> None:
+    def __init__(self, *scripts: Sequence[Step], models: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.scripts = scripts or ([speech_chunk()],)
         self.configs = {"demo": DEMO, "tts": {}} if models is None else models
         self.index: list[ModelState] | None = None
@@ -220,9 +218,7 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
 
     def ModelConfig(self, request: Any, context: Any) -> Any:
         if self.models.get(request.name) != "READY":
-            context.abort(
-                grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found"
-            )
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
         message = service_pb2.ModelConfigResponse()
         for key, value in (DEMO if request.name == "demo" else {}).items():
             message.config.parameters[key].string_value = value

@@ -103,9 +103,7 @@ def test_text_comes_from_standard_input_or_a_file(triton: Triton, monkeypatch: p
     assert sent == {b"\x06\x00\x00\x00" + "今天".encode()}
 
 
-@pytest.mark.parametrize(
-    ("data", "offset"), [(b"ab\xff", 2), (b"\xef\xbb\xbfab\xff", 5), ("好".encode()[:2], 0)]
-)
+@pytest.mark.parametrize(("data", "offset"), [(b"ab\xff", 2), (b"\xef\xbb\xbfab\xff", 5), ("好".encode()[:2], 0)])
 def test_input_that_is_not_utf8_is_refused_with_the_place(
     data: bytes, offset: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,9 +149,7 @@ def test_a_wrong_request_is_exit_2_and_one_line(
     assert not any(name.startswith("o.") for name in os.listdir())
 
 
-def test_an_endless_input_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_endless_input_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["synth", "--file", "/dev/zero", "-o", "out.wav"]) == 2
     assert "more than 16 MiB" in failed(capsys)
 
@@ -227,9 +223,7 @@ def test_voices_are_a_table_or_one_object(triton: Triton, capsys: pytest.Capture
     assert tree["voices"][0]["limits"]["pitch"] == [-4.0, 4.0]
 
 
-def test_a_server_without_voices_is_said_on_stderr(
-    triton: Triton, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_server_without_voices_is_said_on_stderr(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
     triton.models = {"tts": "READY"}
     assert main(["voices", "--server", triton.address]) == 0
     out, err = capsys.readouterr()
@@ -237,9 +231,7 @@ def test_a_server_without_voices_is_said_on_stderr(
     assert "no voices" in err
 
 
-def test_health_is_exit_0_only_when_the_service_speaks(
-    triton: Triton, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_health_is_exit_0_only_when_the_service_speaks(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["health", "--server", triton.address]) == 0
     assert "triton 2.51.0" in capsys.readouterr().out
     assert main(["health", "--json", "--server", triton.address]) == 0

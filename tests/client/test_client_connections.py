@@ -52,9 +52,7 @@ def dead_address() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("method", "arguments"), [("synthesize", ("好",)), ("voices", ())])
-def test_a_dead_address_fails_soon(
-    call: Call, dead_address: str, method: str, arguments: tuple[str, ...]
-) -> None:
+def test_a_dead_address_fails_soon(call: Call, dead_address: str, method: str, arguments: tuple[str, ...]) -> None:
     start = time.monotonic()
     with pytest.raises(ServiceUnavailable, match=f"no gRPC server at {dead_address}: start one"):
         call(dead_address, method, *arguments)

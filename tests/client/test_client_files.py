@@ -157,9 +157,7 @@ def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     assert (tmp_path / "out.wav").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_file_in_the_working_directory_needs_no_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_in_the_working_directory_needs_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     speech_of(tone()).save("out.wav")
     assert (tmp_path / "out.wav").exists()

@@ -28,9 +28,7 @@ def clause_of(text: str, sizes: list[int], start: float = 0.0, pace: float = 0.2
     return Clause(text, start, max(now, start + 0.1), tuple(words))
 
 
-CLAUSES = st.builds(
-    clause_of, TEXTS, st.lists(st.integers(1, 9), max_size=30), st.floats(0, 1e5), st.floats(0, 2)
-)
+CLAUSES = st.builds(clause_of, TEXTS, st.lists(st.integers(1, 9), max_size=30), st.floats(0, 1e5), st.floats(0, 2))
 
 
 def parse(text: str) -> list[tuple[int, int, int, str]]:

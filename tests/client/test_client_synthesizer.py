@@ -142,9 +142,7 @@ def test_an_interrupt_ends_the_request() -> None:
 def test_voices_tell_what_their_configs_tell(call: Call) -> None:
     found: list[Voice] = call(FakeTransport(), "voices")
     limits = {"speed": (0.5, 2.0), "pitch": (-4.0, 4.0), "energy": (-6.0, 6.0)}
-    expected = Voice(
-        "demo", True, "fastspeech2", 24000, ("zh",), (), ("happy", "sad"), ("balanced", "fast"), limits
-    )
+    expected = Voice("demo", True, "fastspeech2", 24000, ("zh",), (), ("happy", "sad"), ("balanced", "fast"), limits)
     assert found == [expected]
 
 
@@ -161,12 +159,8 @@ def test_a_voice_that_vanishes_while_asked_is_left_out(call: Call) -> None:
     assert [voice.name for voice in call(fake, "voices")] == ["demo"]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"sample_rate": "x"}, {"limits": "[1]"}, {"speakers": "[1"}, {"limits": "{"}]
-)
-def test_a_voice_whose_config_makes_no_sense_is_an_error_with_its_name(
-    call: Call, wrong: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("wrong", [{"sample_rate": "x"}, {"limits": "[1]"}, {"speakers": "[1"}, {"limits": "{"}])
+def test_a_voice_whose_config_makes_no_sense_is_an_error_with_its_name(call: Call, wrong: dict[str, str]) -> None:
     with pytest.raises(ProtocolError, match="voice 'demo' cannot be read: export it again"):
         call(FakeTransport(models={"demo": {**DEMO, **wrong}}), "voices")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 import soundfile
-
-from server.ports import allocate
 
 SENTENCE = "今天天气真好，我们去公园散步吧。"
 
@@ -106,10 +105,12 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(run, tmp_path, arguments, s
 
 @pytest.mark.parametrize("kind", ["dead", "nonsense", "unknown"])
 def test_no_server_is_one_line_and_exit_code_1(run, tmp_path, kind):
-    port = allocate("127.0.0.1", {"grpc": None, "http": None, "metrics": None}).grpc
-    address = {"dead": f"127.0.0.1:{port}", "nonsense": "nonsense:abc", "unknown": "no.such.host.invalid:8001"}[kind]
-    begin = time.monotonic()
-    result = run("synth", SENTENCE, "-o", "out.wav", server=address)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        dead = f"127.0.0.1:{taken.getsockname()[1]}"
+        address = {"dead": dead, "nonsense": "nonsense:abc", "unknown": "no.such.host.invalid:8001"}[kind]
+        begin = time.monotonic()
+        result = run("synth", SENTENCE, "-o", "out.wav", server=address)
     lines = result.stderr.decode().splitlines()
     assert result.returncode == (2 if kind == "nonsense" else 1), lines
     assert len(lines) == 1
