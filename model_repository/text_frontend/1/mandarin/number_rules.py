@@ -275,7 +275,8 @@ def signed(readings: Readings, sign: str, word: str) -> Readings:
 
 def joiner(text: str, pos: int) -> str:
     """How the dash or tilde between two numbers at `pos` is said: 到, 减, 比, or nothing."""
-    left = re.search(r"(\d+(?:\.\d+)?)(\D{0,3})\s?$", text[max(0, pos - 16) : pos])
+    # A unit may stand between, but neither punctuation nor a word that already joins.
+    left = re.search(r"(\d+(?:\.\d+)?)([^\d\s,，。;；:：、!！?？()（）到至和与或]{0,3})\s?$", text[max(0, pos - 16) : pos])
     right = re.match(r"[-~—]{1,2}\s?-?[¥$€£]?(\d+(?:\.\d+)?)", text[pos : pos + 20])
     if left is None or right is None:
         return ""

@@ -1,0 +1,1 @@
+"""Speed and memory of the service, measured through the real server."""
