@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
@@ -15,9 +15,12 @@ from typing import Annotated
 import typer
 
 from export import repository as repositories
+from export.bundle import Bundle
 from export.errors import ExportError
+from export.families import fastspeech2
 from export.families.fastspeech2 import demo
-from export.verify import export_chain, verify_fastspeech2
+from export.families.fastspeech2.verify import verify_fastspeech2
+from export.verify import Verifier, export_chain
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
@@ -30,6 +33,11 @@ class Family(str, Enum):
     """Architectures that can be exported."""
 
     fastspeech2 = "fastspeech2"
+
+
+# What loads a checkpoint of each family, and what compares one with reference arrays.
+BUNDLES: dict[Family, Callable[[Path, str], Bundle]] = {Family.fastspeech2: fastspeech2.bundle}
+VERIFIERS: dict[Family, Verifier] = {Family.fastspeech2: verify_fastspeech2}
 
 
 class Precision(str, Enum):
@@ -67,8 +75,12 @@ def voice(
 ) -> None:
     """Export a checkpoint into the model repository as a voice."""
     with _one_line_errors():
-        made = repositories.export_fastspeech2(checkpoint, name, repository, _report)
-    typer.echo(f"voice {made.name} ({family.value}, {precision.value}, {made.sample_rate} Hz) is in {repository}")
+        repositories.check_name(name)
+        _report(f"reading {checkpoint}")
+        bundle = BUNDLES[family](checkpoint, name)
+        repositories.write_voice(bundle, repository, _report)
+    rate = bundle.voice.sample_rate
+    typer.echo(f"voice {name} ({family.value}, {precision.value}, {rate} Hz) is in {repository}")
 
 
 @app.command()
@@ -115,7 +127,8 @@ def verify(
 ) -> None:
     """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
     with _one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        rows = verify_fastspeech2(export_chain(checkpoint, Path(folder)), reference, tolerance, end_to_end)
+        stages = BUNDLES[family](checkpoint, family.value).stages
+        rows = VERIFIERS[family](export_chain(stages, Path(folder)), reference, tolerance, end_to_end)
     passed = all(row.passed for row in rows)
     if as_json:
         content = [asdict(row) | {"passed": row.passed} for row in rows]

@@ -8,16 +8,14 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
-from torch import nn
 
+from export.bundle import Arrays, Stage
 from export.errors import SpecError
 from export.specs import Axis, DType, StageSpec
 
@@ -28,21 +26,19 @@ IR_VERSION = 10
 # How far a freshly exported graph may be from its module, at any shape tried.
 TOLERANCE = 1e-4
 
-Arrays = dict[str, npt.NDArray[Any]]
-Sampler = Callable[[int, Mapping[str, int], np.random.Generator], Arrays]
-
 _ONNX_TYPES = {DType.FP32: onnx.TensorProto.FLOAT, DType.INT32: onnx.TensorProto.INT32}
 
 
-def export_stage(module: nn.Module, spec: StageSpec, sampler: Sampler, path: Path) -> float:
-    """Write `module` as an ONNX file with the names and dynamic axes of `spec`.
+def export_stage(stage: Stage, path: Path) -> float:
+    """Write a stage's module as an ONNX file with the names and dynamic axes of its specification.
 
-    `sampler(batch, lengths, generator)` makes valid inputs, a different value in each: the exporter takes equal
-    tensors for one. Returns the largest absolute difference between graph and module over several shapes.
-    Raises `SpecError` when the graph is not what the specification says or differs by more than `TOLERANCE`.
+    Returns the largest absolute difference between graph and module over several shapes. Raises `SpecError` when the
+    graph is not what the specification says or differs by more than `TOLERANCE`.
     """
+    spec = stage.spec
     generator = np.random.default_rng(0)
-    example = sampler(2, {axis.label: axis.optimum for axis in spec.axes()}, generator)
+    # A different value in each input: the exporter takes equal tensors for one.
+    example = stage.sample(2, {axis.label: axis.optimum for axis in spec.axes()}, generator)
     batch = torch.export.Dim("batch", min=1, max=64)
     dims = {axis.label: torch.export.Dim(axis.label, min=2, max=axis.maximum) for axis in _input_axes(spec)}
     shapes = {
@@ -52,7 +48,7 @@ def export_stage(module: nn.Module, spec: StageSpec, sampler: Sampler, path: Pat
     }
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            module,
+            stage.module,
             tuple(torch.from_numpy(example[tensor.name]) for tensor in spec.inputs),
             dynamo=True,
             opset_version=OPSET,
@@ -68,7 +64,7 @@ def export_stage(module: nn.Module, spec: StageSpec, sampler: Sampler, path: Pat
     _strip_traces(proto)
     check_graph(proto, spec)
     data = proto.SerializeToString()
-    error = _largest_difference(module, spec, sampler, data, generator)
+    error = _largest_difference(stage, data, generator)
     if not error <= TOLERANCE:
         raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
     write_atomically(path, data)
@@ -96,7 +92,7 @@ def _strip_traces(proto: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def _quiet() -> Iterator[None]:
     """The exporter prints its progress and warns about itself; neither is for the user."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -130,13 +126,14 @@ def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
                 raise SpecError(f"{spec.role}: {kind} {tensor.name} is {shape} in the graph, not {[-1, *tensor.dims]}")
 
 
-def in_double(module: nn.Module, inputs: Arrays, spec: StageSpec) -> Arrays:
-    """A module's outputs computed in float64.
+def in_double(stage: Stage, inputs: Arrays) -> Arrays:
+    """A stage's outputs as its module computes them in float64.
 
     Float64 is the arbiter because PyTorch's float32 convolutions (oneDNN, torch 2.13) are wrong by up to 0.06 for
     some lengths on processors with AMX; ONNX Runtime is not.
     """
-    double = module.double()
+    spec = stage.spec
+    double = stage.module.double()
     try:
         tensors = [
             torch.from_numpy(v).double() if v.dtype == np.float32 else torch.from_numpy(v)
@@ -145,7 +142,7 @@ def in_double(module: nn.Module, inputs: Arrays, spec: StageSpec) -> Arrays:
         with torch.no_grad():
             result = double(*tensors)
     finally:
-        module.float()
+        stage.module.float()
     results = result if isinstance(result, tuple) else (result,)
     return {t.name: r.numpy() for t, r in zip(spec.outputs, results, strict=True)}
 
@@ -162,15 +159,13 @@ def run_onnx(model: bytes | Path, inputs: Arrays) -> Arrays:
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def _largest_difference(
-    module: nn.Module, spec: StageSpec, sampler: Sampler, data: bytes, generator: np.random.Generator
-) -> float:
+def _largest_difference(stage: Stage, data: bytes, generator: np.random.Generator) -> float:
     """Graph against module at shapes other than the one it was traced with."""
     worst = 0.0
     for batch, fraction in ((1, 0.3), (3, 0.7)):
-        lengths = {axis.label: max(axis.minimum, int(axis.optimum * fraction)) for axis in spec.axes()}
-        inputs = sampler(batch, lengths, generator)
-        expected, actual = in_double(module, inputs, spec), run_onnx(data, inputs)
+        lengths = {axis.label: max(axis.minimum, int(axis.optimum * fraction)) for axis in stage.spec.axes()}
+        inputs = stage.sample(batch, lengths, generator)
+        expected, actual = in_double(stage, inputs), run_onnx(data, inputs)
         for name, value in expected.items():
             worst = max(worst, float(np.abs(value - actual[name]).max()))
     return worst

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from export import configs, manifest
+from export.bundle import Bundle
 from export.errors import ExportError
-from export.families.fastspeech2 import checkpoint as fastspeech2
 from export.families.fastspeech2 import demo, stages
 from export.onnx_export import export_stage, write_atomically
 from export.shared_models import SHARED
@@ -15,7 +15,6 @@ from export.specs import StageSpec
 from export.voice import FILE_NAME, Voice
 
 DEFAULT_VOICE = "demo"
-FAMILIES = ("fastspeech2",)
 
 Report = Callable[[str], None]
 
@@ -50,35 +49,30 @@ def checked_in_configs() -> dict[Path, str]:
     return files | voice_configs(demo.voice(DEFAULT_VOICE, vocoder.hop_length), specs)
 
 
-def export_fastspeech2(checkpoint: Path, name: str, repository: Path, report: Report) -> Voice:
-    """Export a checkpoint as the voice `name`; `report` is told of each step.
+def write_voice(bundle: Bundle, repository: Path, report: Report) -> None:
+    """Export a voice's stages, configs and `voice.json` into a repository; `report` is told of each step.
 
-    Everything is written beside what is there and moved over it when it is complete. Raises `ExportError`.
+    Each file is written beside its place and renamed. Raises `SpecError` when a graph does not match its stage.
     """
-    check_name(name)
-    report(f"reading {checkpoint}")
-    loaded = fastspeech2.load(checkpoint)
-    voice = demo.voice(name, loaded.vocoder_config.hop_length)
-    made = stages.stages(loaded)
-    for stage in made:
-        folder = repository / f"{name}_{stage.spec.role}" / "1"
-        report(f"exporting {name}_{stage.spec.role}")
-        model = folder / "model.onnx"
-        error = export_stage(stage.module, stage.spec, stage.sample, model)
+    voice = bundle.voice
+    for stage in bundle.stages:
+        model_name = f"{voice.name}_{stage.spec.role}"
+        model = repository / model_name / "1" / "model.onnx"
+        report(f"exporting {model_name}")
+        error = export_stage(stage, model)
         text = manifest.manifest(
             family=voice.family,
             role=stage.spec.role,
             model=model,
-            sources=loaded.files,
+            sources=bundle.sources,
             precision="fp32",
             error=error,
         )
-        write_text(folder / manifest.FILE_NAME, text)
-        report(f"exported {name}_{stage.spec.role}: largest error {error:.1e}")
-    for path, text in voice_configs(voice, tuple(stage.spec for stage in made)).items():
+        write_text(model.with_name(manifest.FILE_NAME), text)
+        report(f"exported {model_name}: largest error {error:.1e}")
+    for path, text in voice_configs(voice, tuple(stage.spec for stage in bundle.stages)).items():
         write_text(repository / path, text)
     # Triton wants a version folder even where there is nothing to put into it.
-    (repository / name / "1").mkdir(parents=True, exist_ok=True)
+    (repository / voice.name / "1").mkdir(parents=True, exist_ok=True)
     # The voice file comes last: the text front end offers a voice when it finds one.
-    write_text(repository / name / FILE_NAME, voice.file(loaded.symbols))
-    return voice
+    write_text(repository / voice.name / FILE_NAME, voice.file(bundle.symbols))

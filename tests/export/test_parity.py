@@ -7,14 +7,15 @@ import pytest
 
 from export.errors import CheckpointError
 from export.families.fastspeech2.checkpoint import load
-from export.families.fastspeech2.stages import stages
+from export.families.fastspeech2.stages import load_stages
+from export.families.fastspeech2.verify import verify_fastspeech2
 from export.onnx_export import in_double, run_onnx
-from export.verify import read_reference, verify_fastspeech2
+from export.verify import read_reference
 
 
 @pytest.fixture(scope="module")
 def chain(checkpoint):
-    return {stage.spec.role: stage for stage in stages(load(checkpoint))}
+    return {stage.spec.role: stage for stage in load_stages(load(checkpoint))}
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +53,11 @@ def test_a_damaged_reference_is_refused(tmp_path, content):
 
 def batch_and_alone(stage, inputs, lengths, axis_inputs):
     """Outputs of a padded batch and of each item cut to its own length."""
-    together = in_double(stage.module, inputs, stage.spec)
+    together = in_double(stage, inputs)
     alone = []
     for i, length in enumerate(lengths):
         item = {k: v[i : i + 1, :length] if k in axis_inputs else v[i : i + 1] for k, v in inputs.items()}
-        alone.append(in_double(stage.module, item, stage.spec))
+        alone.append(in_double(stage, item))
     return together, alone
 
 
@@ -89,7 +90,7 @@ def test_a_tail_of_24_repeated_frames_makes_the_vocoder_independent_of_the_paddi
 
     def spoken(tail):
         padded = np.concatenate([mel, np.repeat(mel[:, -1:], tail, axis=1)], axis=1)
-        return in_double(stage.module, {"mel": padded}, stage.spec)["audio"][0, : 90 * 300]
+        return in_double(stage, {"mel": padded})["audio"][0, : 90 * 300]
 
     assert np.abs(spoken(24) - spoken(150)).max() < 3e-5
     assert np.abs(spoken(0) - spoken(150)).max() > 1e-3
@@ -102,7 +103,7 @@ def test_the_served_graph_equals_the_module_at_shapes_it_was_not_traced_with(
 ):
     stage = chain[role]
     inputs = stage.sample(batch, {"units": units, "frames": frames}, np.random.default_rng(units))
-    expected = in_double(stage.module, inputs, stage.spec)
+    expected = in_double(stage, inputs)
     actual = run_onnx(repository / f"demo_{role}" / "1" / "model.onnx", inputs)
     for name, value in expected.items():
         assert np.abs(value - actual[name]).max() < 1e-4

@@ -1,16 +1,14 @@
-"""The stages of a FastSpeech2 voice: their specifications, modules and sample inputs."""
+"""The stages of a FastSpeech2 voice: their specifications and sample inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
+from export.bundle import Arrays, Stage
 from export.families.fastspeech2.checkpoint import Checkpoint
 from export.families.fastspeech2.modules import FastSpeech2Config
-from export.onnx_export import Arrays
 from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
 
@@ -19,31 +17,24 @@ FRAMES = Axis("frames", 64, 384, 1024)
 _WARMUP = {UNITS.label: 48, FRAMES.label: 256}
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A stage specification with the module that computes it."""
-
-    spec: StageSpec
-    module: nn.Module
-
-    def sample(self, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
-        """Random valid inputs: identifiers in range, lengths that differ between items, the longest one full."""
-        units, frames = lengths.get(UNITS.label, 1), lengths.get(FRAMES.label, 1)
-        made: Arrays = {}
-        for tensor in self.spec.inputs:
-            shape = (batch, *(lengths[a.label] if isinstance(a, Axis) else a for a in tensor.axes))
-            if tensor.name == "units":
-                made[tensor.name] = generator.integers(1, 200, shape).astype(np.int32)
-            elif tensor.name == "alignment":
-                made[tensor.name] = np.sort(generator.integers(0, units, shape), axis=1).astype(np.int32)
-            elif tensor.name.endswith("lengths"):
-                full = units if tensor.name == "unit_lengths" else frames
-                values = generator.integers(1, full + 1, shape).astype(np.int32)
-                values[0] = full
-                made[tensor.name] = values
-            else:
-                made[tensor.name] = generator.standard_normal(shape).astype(np.float32)
-        return made
+def sample(spec: StageSpec, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
+    """Random valid inputs of a stage: identifiers in range, lengths that differ between items, the longest one full."""
+    units, frames = lengths.get(UNITS.label, 1), lengths.get(FRAMES.label, 1)
+    made: Arrays = {}
+    for tensor in spec.inputs:
+        shape = (batch, *(lengths[a.label] if isinstance(a, Axis) else a for a in tensor.axes))
+        if tensor.name == "units":
+            made[tensor.name] = generator.integers(1, 200, shape).astype(np.int32)
+        elif tensor.name == "alignment":
+            made[tensor.name] = np.sort(generator.integers(0, units, shape), axis=1).astype(np.int32)
+        elif tensor.name.endswith("lengths"):
+            full = units if tensor.name == "unit_lengths" else frames
+            values = generator.integers(1, full + 1, shape).astype(np.int32)
+            values[0] = full
+            made[tensor.name] = values
+        else:
+            made[tensor.name] = generator.standard_normal(shape).astype(np.float32)
+    return made
 
 
 def encoder_spec(config: FastSpeech2Config) -> StageSpec:
@@ -89,10 +80,10 @@ def melgan_spec(config: MultiBandMelGANConfig) -> StageSpec:
     )
 
 
-def stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
+def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order in which a clause passes them."""
     return (
-        Stage(encoder_spec(checkpoint.config), checkpoint.encoder),
-        Stage(decoder_spec(checkpoint.config), checkpoint.decoder),
-        Stage(melgan_spec(checkpoint.vocoder_config), checkpoint.vocoder),
+        Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample),
+        Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample),
+        Stage(melgan_spec(checkpoint.vocoder_config), checkpoint.vocoder, sample),
     )

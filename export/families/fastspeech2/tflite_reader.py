@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ class TfliteFile:
     def _damaged(self) -> CheckpointError:
         return CheckpointError(f"{self.path} is damaged or truncated; fetch the checkpoint again")
 
-    def _operation(self, operator, names: dict[int, str]) -> Operation:  # type: ignore[no-untyped-def]
+    def _operation(self, operator: Any, names: dict[int, str]) -> Operation:
         code = self._model.OperatorCodes(operator.OpcodeIndex())
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         output = self._graph.Tensors(int(operator.OutputsAsNumpy()[0])).Name().decode()

@@ -252,6 +252,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (_NUM, _plain),
     )
 )
+# A unit may stand between a number and its joiner, but neither punctuation nor a word that already joins.
+_OPERAND_BEFORE = re.compile(r"(\d+(?:\.\d+)?)([^\d\s,，。;；:：、!！?？()（）到至和与或]{0,3})\s?$")
 _LEADING_DOT = re.compile(r"\.\d+", re.ASCII)
 
 
@@ -275,8 +277,7 @@ def signed(readings: Readings, sign: str, word: str) -> Readings:
 
 def joiner(text: str, pos: int) -> str:
     """How the dash or tilde between two numbers at `pos` is said: 到, 减, 比, or nothing."""
-    # A unit may stand between, but neither punctuation nor a word that already joins.
-    left = re.search(r"(\d+(?:\.\d+)?)([^\d\s,，。;；:：、!！?？()（）到至和与或]{0,3})\s?$", text[max(0, pos - 16) : pos])
+    left = _OPERAND_BEFORE.search(text[max(0, pos - 16) : pos])
     right = re.match(r"[-~—]{1,2}\s?-?[¥$€£]?(\d+(?:\.\d+)?)", text[pos : pos + 20])
     if left is None or right is None:
         return ""

@@ -1,0 +1,42 @@
+"""What a family hands to the exporter: a voice with everything that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from export.specs import StageSpec
+from export.voice import Voice
+
+Arrays = dict[str, npt.NDArray[Any]]
+# (specification, batch, length of each dynamic axis, generator) → valid inputs, a different value in each
+Sampler = Callable[[StageSpec, int, Mapping[str, int], np.random.Generator], Arrays]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage specification, the module that computes it and what makes inputs for it."""
+
+    spec: StageSpec
+    module: nn.Module
+    sampler: Sampler
+
+    def sample(self, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
+        """Random valid inputs."""
+        return self.sampler(self.spec, batch, lengths, generator)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded voice: its description, its stages in the order a clause passes them, its symbols, its source files."""
+
+    voice: Voice
+    stages: tuple[Stage, ...]
+    symbols: dict[str, int]
+    sources: tuple[Path, ...]
