@@ -13,20 +13,31 @@ from hypothesis import strategies as st
 durations = st.lists(st.floats(0, 60, width=32), min_size=1, max_size=120).map(lambda v: np.array(v, dtype=np.float32))
 
 
+speeds = st.floats(0.5, 2.0)
+
+
 @given(durations)
-def test_at_natural_speed_each_duration_is_rounded_on_its_own(values):
-    assert frame_counts(values, 1.0).tolist() == np.rint(values).astype(int).tolist()
+def test_at_natural_speed_each_duration_is_rounded_on_its_own_and_none_is_unheard(values):
+    assert frame_counts(values, 1.0).tolist() == np.maximum(np.rint(values), 1).astype(int).tolist()
 
 
-@given(durations, st.floats(0.5, 2.0))
-def test_a_clause_is_as_long_as_its_speed_says_to_within_half_a_frame(values, speed):
-    natural, scaled = frame_counts(values, 1.0).sum(), frame_counts(values, speed).sum()
-    assert abs(scaled - natural / speed) <= 0.5
+@given(durations, speeds, st.data())
+def test_a_clause_is_as_long_as_its_speed_says_to_within_half_a_frame(values, speed, data):
+    pauses = data.draw(st.lists(st.integers(0, len(values) - 1), unique=True))
+    natural, scaled = frame_counts(values, 1.0).sum(), frame_counts(values, speed, pauses).sum()
+    assert abs(scaled - max(natural / speed, len(values))) <= 0.5 + 1e-6
 
 
-@given(durations, st.floats(0.5, 2.0))
-def test_no_unit_gets_a_negative_number_of_frames(values, speed):
-    assert (frame_counts(values, speed) >= 0).all()
+@given(durations, speeds, st.data())
+def test_no_unit_is_unheard_however_fast(values, speed, data):
+    pauses = data.draw(st.lists(st.integers(0, len(values) - 1), unique=True))
+    assert (frame_counts(values, speed, pauses) >= 1).all()
+
+
+def test_fast_speech_takes_more_from_the_pauses_than_from_the_words():
+    values = np.array([20, 10, 10, 10, 10, 20], dtype=np.float32)
+    assert frame_counts(values, 1.6, [0, 5]).tolist() == [8, 8, 9, 9, 8, 8]
+    assert frame_counts(values, 0.5, [0, 5]).tolist() == [40, 20, 20, 20, 20, 40]
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40).filter(any), st.integers(0, 50))
@@ -50,6 +61,7 @@ def clause(**changes):
         "pause": 0.3,
         "words": [["你好", 1, 4]],
         "phones": ["sil", "n", "i2", "h", "sil"],
+        "pauses": [0, 4],
         "sample_rate": 24000,
         "hop_length": 300,
         "unit_bucket": 16,
@@ -81,7 +93,7 @@ def test_a_unit_without_a_label_continues_the_phone_before_it():
 
 def test_padding_units_are_not_heard():
     values = np.array([[4.0, 4.0, 9.0, 9.0, 9.0]], dtype=np.float32)
-    text = clause(words=[["好", 0, 2]], phones=["h", "ao3"])
+    text = clause(words=[["好", 0, 2]], phones=["h", "ao3"], pauses=[])
     _, lengths, _ = align(values, np.array([2]), np.array([1.0]), [text])
     assert lengths.tolist() == [8]
 
@@ -93,6 +105,6 @@ def test_clauses_of_one_request_share_the_frame_axis_of_the_longest():
     assert lengths.tolist() == [50, 200]
 
 
-def test_a_clause_without_frames_is_an_error_and_not_silence():
-    with pytest.raises(ValueError, match="no frames"):
-        align(np.zeros((1, 5), dtype=np.float32), np.array([5]), np.array([1.0]), [clause()])
+def test_durations_that_are_not_numbers_are_an_error_and_not_noise():
+    with pytest.raises(ValueError, match="not numbers"):
+        align(np.full((1, 5), np.nan, dtype=np.float32), np.array([5]), np.array([1.0]), [clause()])

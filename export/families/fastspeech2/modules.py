@@ -131,7 +131,7 @@ class Encoder(nn.Module):
         self.f0_embedding = Conv(1, config.hidden, 9)
         self.energy_embedding = Conv(1, config.hidden, 9)
         self.pitch_curve: Tensor
-        self.register_buffer("pitch_curve", torch.zeros(4))
+        self.register_buffer("pitch_curve", torch.zeros(5))
 
     def forward(self, units: Tensor, unit_lengths: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode a batch.
@@ -145,8 +145,8 @@ class Encoder(nn.Module):
         for layer in self.layers:
             x = layer(x, mask)
         durations = F.relu(self.duration(x, mask).exp() - 1.0) * mask
-        linear, cubic, low, high = self.pitch_curve.unbind()
-        shift = (linear * pitch + cubic * pitch**3).clamp(low, high)
+        linear, quadratic, cubic, low, high = self.pitch_curve.unbind()
+        shift = (pitch * (linear + pitch * (quadratic + pitch * cubic))).clamp(low, high)
         f0 = self.f0(x, mask)
         energy = self.energy(x, mask)
         shifted = (f0 + shift.unsqueeze(-1)) * mask

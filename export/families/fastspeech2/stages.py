@@ -13,7 +13,8 @@ from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
 
 UNITS = Axis("units", 16, 64, 128)
-FRAMES = Axis("frames", 64, 384, 1024)
+# The longest clause has 608 frames at natural speed, twice that at half speed.
+FRAMES = Axis("frames", 64, 384, 1280)
 _WARMUP = {UNITS.label: 48, FRAMES.label: 256}
 
 

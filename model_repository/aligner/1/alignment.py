@@ -7,6 +7,7 @@ output length depends on data.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,38 @@ import numpy.typing as npt
 Frames = npt.NDArray[np.int32]
 
 
-def frame_counts(durations: npt.NDArray[np.float32], speed: float) -> Frames:
-    """Frames per unit, [T] → [T] int32, at a speed factor (2.0 is twice as fast).
+def frame_counts(durations: npt.NDArray[np.float32], speed: float, pauses: Sequence[int] = ()) -> Frames:
+    """Frames per unit, [T] → [T] int32, at a speed factor (2.0 is twice as fast); `pauses` are units that are silent.
 
-    Each duration is rounded on its own first, as the model was trained; the running sum of that is scaled and rounded,
-    so the whole is as long as asked to within half a frame however short the units are.
+    Each duration is rounded on its own first, as the model was trained, but to one frame at least: a consonant without
+    any is not heard. The running sum of what the speed makes of that is rounded, so that the whole is as long as asked
+    to within half a frame. Faster speech shortens pauses by the square of the speed, as speakers do, which leaves more
+    time to the words.
     """
-    natural = np.maximum(np.rint(durations), 0.0).astype(np.float64)
-    ends = np.rint(np.cumsum(natural) / speed).astype(np.int64)
+    natural = np.maximum(np.rint(durations), 1.0).astype(np.float64)
+    target = max(natural.sum() / speed, float(natural.size))
+    scaled = natural / speed
+    silent = np.zeros(natural.size, dtype=bool)
+    silent[list(pauses)] = True
+    if speed > 1.0 and not silent.all():
+        scaled[silent] = natural[silent] / speed**2
+        scaled[~silent] *= (target - scaled[silent].sum()) / scaled[~silent].sum()
+    # Not rint: it rounds halves to even, and so can give a unit of exactly one frame none.
+    ends = np.floor(np.cumsum(_at_least_one(scaled, target)) + 0.5).astype(np.int64)
     return np.diff(ends, prepend=0).astype(np.int32)
+
+
+def _at_least_one(wanted: npt.NDArray[np.float64], total: float) -> npt.NDArray[np.float64]:
+    """Values in proportion to `wanted` that sum to `total`, none below one."""
+    short = wanted < 1.0
+    while True:
+        if short.all():
+            return np.ones_like(wanted)
+        share = np.where(short, 1.0, wanted * (total - short.sum()) / wanted[~short].sum())
+        newly = (share < 1.0 - 1e-9) & ~short
+        if not newly.any():
+            return share
+        short |= newly
 
 
 def padded_length(frames: int, tail: int, bucket: int) -> int:
@@ -65,8 +89,7 @@ def _phones(labels: list[str], edges: list[float], first: int, last: int) -> lis
             phones.append({"phone": labels[i], "start": edges[i], "end": edges[i + 1]})
         else:
             phones[-1]["end"] = edges[i + 1]
-    # A unit may get no frame at all in fast speech.
-    return [phone for phone in phones if phone["end"] > phone["start"]]
+    return phones
 
 
 def align(
@@ -75,16 +98,16 @@ def align(
     """Align the clauses of one request.
 
     durations [n, T] in frames, unit_lengths [n], speed [n], clauses n JSON texts →
-    alignment [n, M], frame_lengths [n], timings n JSON texts. Raises ValueError when nothing would be heard.
+    alignment [n, M], frame_lengths [n], timings n JSON texts. Raises ValueError for NaN.
     """
+    if not np.isfinite(durations).all():
+        raise ValueError("the encoder gave durations that are not numbers")
     described: list[dict[str, Any]] = [json.loads(text) for text in clauses]
     counts = [
-        frame_counts(row[:length], float(factor))
-        for row, length, factor in zip(durations, unit_lengths, speed, strict=True)
+        frame_counts(row[:length], float(factor), clause["pauses"])
+        for row, length, factor, clause in zip(durations, unit_lengths, speed, described, strict=True)
     ]
     lengths = np.array([int(count.sum()) for count in counts], dtype=np.int32)
-    if not lengths.all():
-        raise ValueError("the model gave a clause no frames")
     padded = max(
         padded_length(int(length), clause["frame_tail"], clause["frame_bucket"])
         for length, clause in zip(lengths, described, strict=True)

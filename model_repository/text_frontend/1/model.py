@@ -14,7 +14,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from controls import ControlError, Notice, resolve
 from mandarin import Frontend, TextError
-from units import batch, clause_limit, unit_encoder
+from units import batch, unit_encoder
 from voice_file import BrokenVoiceError, UnknownVoiceError, VoiceShelf
 
 DEFAULT_VOICE = "demo"
@@ -65,7 +65,7 @@ class TritonPythonModel:
         if len(text) > MAX_TEXT:
             raise ControlError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
         encoder = unit_encoder(voice)
-        analysis = self._frontend.analyze(text, unit_count=encoder.count, max_units=clause_limit(voice, controls))
+        analysis = self._frontend.analyze(text, unit_count=encoder.count, max_units=voice.max_units)
         if not from_router and len(analysis.clauses) > voice.max_clauses:
             raise ControlError(
                 f"text has {len(analysis.clauses)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "

@@ -32,29 +32,26 @@ def unit_encoder(voice: VoiceFile) -> BakerUnits:
     raise BrokenVoiceError(f"voice '{voice.name}' is of family '{voice.family}', which this server cannot read")
 
 
-def clause_limit(voice: VoiceFile, controls: Controls) -> int:
-    """Units per clause: fewer for slow speech, since what the network can keep in order is a number of frames."""
-    return max(int(voice.max_units * min(1.0, controls.speed)), 16)
-
-
 def describe(
     clause: Clause, encoded: EncodedClause, voice: VoiceFile, controls: Controls, notices: Sequence[Notice]
 ) -> str:
     """The JSON that travels with a clause to the aligner and to postprocess.
 
-    A phone without a label continues the one before it.
+    A phone without a label continues the one before it; `pauses` are the units that belong to no word.
     """
     phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
     spans = [
         (word, first, last + (not phones[last]))
         for word, (first, last) in zip(clause.words, encoded.word_spans, strict=True)
     ]
+    spoken = {unit for _, first, last in spans for unit in range(first, last)}
     return json.dumps(
         {
             "text": clause.text,
             "pause": clause.pause / controls.speed,
             "words": [[word.text, first, last] for word, first, last in spans],
             "phones": phones,
+            "pauses": [unit for unit in range(len(phones)) if unit not in spoken],
             "voice": voice.name,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,
