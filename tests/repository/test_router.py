@@ -17,7 +17,8 @@ RATE = 24000
 class Stages:
     """Every clause is 0.1 s long; a text of only Cyrillic is refused as the front end refuses it."""
 
-    def __init__(self, vocoders=None, pause=0.2):
+    def __init__(self, vocoders=None, pause=0.2, notices=()):
+        self.notices = list(notices)
         self.vocoders = vocoders or {"balanced": "melgan"}
         self.pause = pause
         self.models = []
@@ -52,7 +53,8 @@ class Stages:
                 "clauses": np.array([[clause]], dtype=object),
             }
         if model == "postprocess":
-            events = {"clauses": [{"start": 0.0, "end": 0.1, "words": []}], "notices": [], "voice": "demo"}
+            clause = {"start": 0.0, "end": 0.1, "words": []}
+            events = {"clauses": [clause], "notices": self.notices, "voice": "demo"}
             return {
                 "AUDIO": np.ones(RATE // 10, dtype=np.int16),
                 "SAMPLE_RATE": np.array([RATE]),
@@ -99,6 +101,19 @@ def test_a_paragraph_that_cannot_be_said_is_reported_and_the_others_are_spoken()
     pieces, events, _ = speak("你好。" + long + "再见。")
     assert len(pieces) == 2
     assert events[1]["notices"][0]["kind"] == "skipped"
+
+
+def test_a_paragraph_that_cannot_be_said_at_the_end_is_reported_without_audio():
+    pieces, events, _ = speak("你好。再见。" + "привет " * 60)
+    assert [piece.audio.size > 0 for piece in pieces] == [True, True, False]
+    assert [notice["kind"] for notice in events[2]["notices"]] == ["skipped"]
+    assert events[2]["progress"]["done"] == events[2]["progress"]["total"]
+
+
+def test_the_same_notice_is_told_once():
+    notice = {"kind": "clamped", "text": "pitch 6", "message": "too high"}
+    _, events, _ = speak("你好。再见。", notices=[notice])
+    assert [event["notices"] for event in events] == [[notice], []]
 
 
 def test_a_text_of_which_nothing_can_be_said_is_refused():

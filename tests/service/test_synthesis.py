@@ -120,6 +120,14 @@ def test_what_cannot_be_said_is_reported(synthesizer):
     assert any("😀" in notice.text for notice in speech.notices)
 
 
+def test_a_paragraph_in_another_script_is_reported_wherever_it_stands(synthesizer):
+    for text in ("Привет, как дела?\n你好。", "你好。再见。\n" + "Привет, как дела? " * 20):
+        speech = synthesizer.synthesize(text, pitch=6)
+        kinds = [notice.kind for notice in speech.notices]
+        assert "skipped" in kinds
+        assert kinds.count("clamped") == 1
+
+
 def test_a_missing_quality_is_answered_and_reported(synthesizer):
     speech = synthesizer.synthesize(SENTENCE, quality="high")
     assert speech.quality == "balanced"

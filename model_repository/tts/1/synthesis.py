@@ -85,14 +85,14 @@ class Synthesis:
         self._text = text
         self._quality = quality
         self._options = options
+        self._told: set[tuple[str, str]] = set()
 
     def pieces(self) -> Iterator[Piece]:
         """Each clause as soon as it is spoken, preceded by the pause that the clause before it asks for.
 
         Raises `RequestError`, `RefusedError` and whatever `Call` raises.
         """
-        spoken, pause, done = 0, 0.0, 0
-        offset = 0.0
+        pause, offset, done, rate = 0.0, 0.0, 0, 0
         refused: list[tuple[str, TextRefusedError]] = []
         for block in split_blocks(self._text):
             try:
@@ -109,19 +109,26 @@ class Synthesis:
                 audio, rate, events = self._speak(front, i, clause, vocoder)
                 silence = np.zeros(round(pause * rate), dtype=np.int16)
                 shift_events(events, offset + silence.size / rate)
-                events["notices"] += _skipped(refused)
-                if quality != self._quality and not spoken:
-                    events["notices"].append(_replaced(self._quality, quality))
-                events["quality"] = quality
-                share = len(block) * (i + 1) // count
-                events["progress"] = {"done": done + share, "total": len(self._text)}
+                notices = [*events["notices"], *_skipped(refused), *_replaced(self._quality, quality)]
+                progress = {"done": done + len(block) * (i + 1) // count, "total": len(self._text)}
+                events |= {"notices": self._news(notices), "quality": quality, "progress": progress}
                 whole = np.concatenate([silence, audio])
                 offset += whole.size / rate
-                spoken, pause, refused = spoken + 1, clause["pause"], []
+                pause, refused = clause["pause"], []
                 yield Piece(whole, rate, json.dumps(events, ensure_ascii=False))
             done += len(block)
-        if not spoken:
+        if not rate:
             raise refused[0][1] if refused else RequestError("text is empty: give some text to speak")
+        if refused:
+            # Nothing is left to speak, but what was left out is still to be told.
+            rest = {"clauses": [], "notices": _skipped(refused), "progress": {"done": done, "total": len(self._text)}}
+            yield Piece(np.zeros(0, dtype=np.int16), rate, json.dumps(rest, ensure_ascii=False))
+
+    def _news(self, notices: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Those that the request has not been told yet: every block of a text meets the same clamped control."""
+        news = [notice for notice in notices if (notice["kind"], notice["text"]) not in self._told]
+        self._told |= {(notice["kind"], notice["text"]) for notice in notices}
+        return news
 
     def _front(self, block: str) -> Arrays:
         names = ("problem", "units", "unit_lengths", "speed", "pitch", "energy", "clauses")
@@ -185,6 +192,8 @@ def _skipped(refused: list[tuple[str, TextRefusedError]]) -> list[dict[str, str]
     return [{"kind": "skipped", "text": block[:40], "message": str(error)} for block, error in refused]
 
 
-def _replaced(asked: str, answered: str) -> dict[str, str]:
+def _replaced(asked: str, answered: str) -> list[dict[str, str]]:
+    if asked == answered:
+        return []
     message = f"this voice has no quality '{asked}': '{answered}' answered"
-    return {"kind": "quality", "text": asked, "message": message}
+    return [{"kind": "quality", "text": asked, "message": message}]
