@@ -42,7 +42,12 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
     }
-    return subprocess.Popen(command, env=environment, **{**settings, **options})
+    # A shell's background jobs, and so what they start, would ignore Ctrl-C.
+    return subprocess.Popen(command, env=environment, preexec_fn=_mind_ctrl_c, **{**settings, **options})
+
+
+def _mind_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_process_that_fails_prints_one_line_and_no_more() -> None:

@@ -134,7 +134,7 @@ def test_a_missing_quality_is_answered_and_reported(synthesizer):
     assert [notice.kind for notice in speech.notices] == ["quality"]
 
 
-@pytest.mark.parametrize("speed", [0.5, 0.8, 1.25, 2.0])
+@pytest.mark.parametrize("speed", [0.5, 0.8, 1.25, 1.75])
 def test_speed_changes_the_duration_as_asked(triton, speed):
     text = "今天天气真好，我们去公园散步吧。明天也一样。"
     natural, changed = triton.demo(TEXT=text), triton.demo(TEXT=text, SPEED=speed)
@@ -149,14 +149,15 @@ def test_energy_changes_the_level_as_asked(triton, energy):
     assert np.abs(changed.audio.astype(int)).max() < 32767, "nothing is clipped"
 
 
-def test_pitch_is_clamped_to_what_the_voice_can_do_and_reported(triton):
-    answer = triton.demo(TEXT=SENTENCE, PITCH=6.0)
+@pytest.mark.parametrize(("control", "asked", "side"), [("pitch", 6.0, 1), ("pitch", -6.0, 0), ("speed", 2.0, 1)])
+def test_a_control_is_clamped_to_what_the_voice_can_do_and_reported(triton, control, asked, side):
+    answer = triton.demo(TEXT=SENTENCE, **{control.upper(): asked})
     (notice,) = answer.events["notices"]
     assert notice["kind"] == "clamped"
-    limit = json.loads(
-        triton.client.get_model_config("demo", as_json=True)["config"]["parameters"]["limits"]["string_value"]
-    )
-    assert (answer.audio == triton.demo(TEXT=SENTENCE, PITCH=limit["pitch"][1]).audio).all()
+    assert notice["text"] == f"{control} {asked:g}"
+    config = triton.client.get_model_config("demo", as_json=True)["config"]
+    limit = json.loads(config["parameters"]["limits"]["string_value"])[control][side]
+    assert (answer.audio == triton.demo(TEXT=SENTENCE, **{control.upper(): limit}).audio).all()
 
 
 BAD = [
