@@ -11,9 +11,9 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ._errors import ProtocolError
 from ._models import Chunk, ModelState
-from ._protocol import decode, encode
+from ._protocol import StreamError, decode, encode
 from ._request import Request
-from ._status import STREAM_HEADERS, connect_timeout, failure, is_unreached, target
+from ._status import connect_timeout, failure, is_unreached, target
 from ._timeouts import Deadline
 
 
@@ -31,20 +31,24 @@ class AsyncGrpcTransport:
         message = encode(request)
         await self._connect(deadline)
         stub = self._stub()
-        call = stub.ModelStreamInfer(iter([message]), timeout=deadline.left(), metadata=STREAM_HEADERS)
+        call = stub.ModelStreamInfer(iter([message]), timeout=deadline.left())
         last = False
         try:
+            # Read to the stream's own end: to cancel one that is about to end is what makes Triton 2.51 abort.
             async for response in call:
-                chunk, last = decode(response)
-                if chunk is not None:
-                    yield chunk
-                if last:
-                    return
-        except grpc.RpcError as error:
+                if not last:
+                    chunk, last = decode(response)
+                    if chunk is not None:
+                        yield chunk
+        except StreamError as error:
             raise self._failure(error, deadline) from None
+        except grpc.RpcError as error:
+            if not last:
+                raise self._failure(error, deadline) from None
         finally:
             call.cancel()
-        raise ProtocolError("the server ended its answer before the last response: try again")
+        if not last:
+            raise ProtocolError("the server ended its answer before the last response: try again")
 
     async def models(self, deadline: Deadline) -> Sequence[ModelState]:
         """See ``AsyncTransport.models``."""

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2
 
-from ._errors import ProtocolError, ServiceFailed
+from ._errors import ProtocolError
 from ._models import Chunk, Clause, Notice, Phone, Progress, Word
 from ._request import Request
 
 MODEL = "tts"
+_CODED = re.compile(r"(?P<code>[A-Z_]+): (?P<message>.*)", re.DOTALL)
+
+
+class StreamError(Exception):
+    """A stream's response carries an error. It answers what a ``grpc.RpcError`` does.
+
+    Such a response has no status, so the front door writes the code in front of the message. Triton would send a
+    status to a client that asks for one with the header ``triton_grpc_error``, but 2.51 then aborts now and then.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        match = _CODED.fullmatch(text)
+        known = match is not None and match["code"] in grpc.StatusCode.__members__
+        self._code = grpc.StatusCode[match["code"]] if match and known else grpc.StatusCode.UNKNOWN
+        self._details = match["message"] if match and known else text
+
+    def code(self) -> grpc.StatusCode:
+        """The status; UNKNOWN where the message does not begin with one."""
+        return self._code
+
+    def details(self) -> str:
+        """The message without the status."""
+        return self._details
 
 
 def encode(request: Request) -> Any:
@@ -43,11 +69,11 @@ def decode(message: Any) -> tuple[Chunk | None, bool]:
     """A ``ModelStreamInferResponse`` as its chunk (``None``: it carries nothing), and whether it is the last.
 
     Raises:
-        ServiceFailed: it carries an error without a status, as servers before 24.08 send.
+        StreamError: it carries an error.
         ProtocolError: it is not what the front door promises.
     """
     if message.error_message:
-        raise ServiceFailed(f"the server failed: {message.error_message}")
+        raise StreamError(message.error_message)
     response = message.infer_response
     last = response.parameters["triton_final_response"].bool_param
     if not response.outputs:

@@ -24,9 +24,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),
 )
-STREAM_HEADERS = (("triton_grpc_error", "true"),)
-"""Makes a server since 24.08 end a stream that failed with a true status, instead of a bare message."""
-
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
 _UNRESOLVED = re.compile(r"DNS resolution|name resolution|resolv|Domain name not found", re.IGNORECASE)
@@ -69,9 +66,9 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
         return InvalidRequest(text)
     if code is not grpc.StatusCode.NOT_FOUND and _NOT_GRPC.search(text):
         return ServiceUnavailable(f"{server} does not speak gRPC: give the server's gRPC port, usually 8001")
+    if "unknown model: 'tts'" in text:
+        return ServiceUnavailable(f"the server at {server} has no model 'tts' ready: see its log")
     if code is grpc.StatusCode.NOT_FOUND:
-        if "unknown model: 'tts'" in text:
-            return ServiceUnavailable(f"the server at {server} has no model 'tts' ready: see its log")
         return VoiceNotFound(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return deadline.exceeded()

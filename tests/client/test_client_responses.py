@@ -9,9 +9,8 @@ import pytest
 from client_fakes import events, final_response, response, speech_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tritonclient.grpc import service_pb2
 
-from client import Clause, Notice, Phone, Progress, ProtocolError, ServiceFailed, Word
+from client import Clause, Notice, Phone, Progress, ProtocolError, Word
 from client._assemble import Assembly
 from client._protocol import decode
 
@@ -32,11 +31,6 @@ def test_the_last_response_may_be_empty_or_not() -> None:
     chunk, last = decode(response(final=True))
     assert chunk is not None
     assert last
-
-
-def test_an_error_without_status_is_the_services_fault() -> None:
-    with pytest.raises(ServiceFailed, match="out of memory"):
-        decode(service_pb2.ModelStreamInferResponse(error_message="out of\nmemory"))
 
 
 def test_an_output_with_a_shape_but_no_bytes_is_noticed() -> None:

@@ -37,7 +37,6 @@ class TritonPythonModel:
 
 def _answer(request: Any) -> None:
     sender = request.get_response_sender()
-    codes = pb_utils.TritonError
     try:
         raw = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy()[0]
         quality = pb_utils.get_input_tensor_by_name(request, "QUALITY")
@@ -49,18 +48,24 @@ def _answer(request: Any) -> None:
             sender.send(_response(piece))
         sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
     except RequestError as error:
-        _fail(sender, str(error), codes.INVALID_ARG)
+        _fail(sender, str(error), "INVALID_ARG")
     except RefusedError as error:
-        _fail(sender, str(error), getattr(codes, error.code))
+        _fail(sender, str(error), error.code)
     except StageError as error:
-        _fail(sender, str(error), codes.INTERNAL)
+        _fail(sender, str(error), "INTERNAL")
     except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
         pb_utils.Logger.log_error(f"tts: {error!r}")
-        _fail(sender, f"synthesis failed: {error!r}", codes.INTERNAL)
+        _fail(sender, f"synthesis failed: {error!r}", "INTERNAL")
 
 
-def _fail(sender: Any, message: str, code: int) -> None:
-    response = pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+def _fail(sender: Any, message: str, code: str) -> None:
+    """End a request with an error, `code` being a name in `TritonError`.
+
+    A stream's response carries no status, so gRPC's name of it stands before the message as well.
+    """
+    status = {"INVALID_ARG": "INVALID_ARGUMENT"}.get(code, code)
+    error = pb_utils.TritonError(f"{status}: {message}", getattr(pb_utils.TritonError, code))
+    response = pb_utils.InferenceResponse(error=error)
     sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
