@@ -42,12 +42,15 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
     }
-    # A shell's background jobs, and so what they start, would ignore Ctrl-C.
-    return subprocess.Popen(command, env=environment, preexec_fn=_mind_ctrl_c, **{**settings, **options})
+    return subprocess.Popen(command, env=environment, **{**settings, **options})
 
 
-def _mind_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """A shell's background jobs ignore Ctrl-C, and so does what they start; here it does not."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 def test_a_process_that_fails_prints_one_line_and_no_more() -> None:
@@ -57,6 +60,7 @@ def test_a_process_that_fails_prints_one_line_and_no_more() -> None:
     assert err == b"error: no gRPC server at 127.0.0.1:1: start one, or give its gRPC port\n"
 
 
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_is_exit_130_and_leaves_no_file() -> None:
     def slowly(request: Any, context: Any) -> Iterator[Any]:
         while context.is_active():
