@@ -18,6 +18,7 @@ TEXTS = {
     "long": "人工智能正在改变我们的生活方式，从智能手机到自动驾驶汽车，从在线教育到远程医疗，"
     "新的技术不断涌现，为人们带来了前所未有的便利和机遇。",
 }
+# Of similar length, so that they meet in the same buckets.
 CLOSED_LOOP = (
     "今天天气真好，我们去公园散步吧。",
     "明天上午九点，大家在会议室集合。",

@@ -28,6 +28,7 @@ DEMO = {
 }
 
 Step = Chunk | BaseException
+Call = Callable[..., Any]  # of a client's method: (fake or address, method, its arguments) -> what it gives
 
 
 def speech_chunk(

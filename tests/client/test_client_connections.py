@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from client_fakes import Triton
+from client_fakes import Call, Triton
 
 from client import (
-    AsyncSynthesizer,
     ConnectTimeout,
     DeadlineExceeded,
     ServiceUnavailable,
     Synthesizer,
     Timeout,
 )
-
-Call = Callable[..., Any]
-
-
-def _sync(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
-    with Synthesizer(address, timeout=timeout) as synthesizer:
-        return getattr(synthesizer, method)(*arguments, **options)
-
-
-def _async(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
-    async def run() -> Any:
-        async with AsyncSynthesizer(address, timeout=timeout) as synthesizer:
-            return await getattr(synthesizer, method)(*arguments, **options)
-
-    return asyncio.run(run())
-
-
-@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
-def call(request: pytest.FixtureRequest) -> Call:
-    """Calls a method of a client, which is closed after it."""
-    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from client_fakes import Answer, Triton, final_response, refuse, response, speak
+from client_fakes import Answer, Call, Triton, final_response, refuse, response, speak
 from tritonclient.grpc import service_pb2
 
 from client import (
@@ -22,30 +22,8 @@ from client import (
     ServiceUnavailable,
     SpeechError,
     Synthesizer,
-    Timeout,
     VoiceNotFound,
 )
-
-Call = Callable[..., Any]
-
-
-def _sync(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
-    with Synthesizer(address, timeout=timeout) as synthesizer:
-        return getattr(synthesizer, method)(*arguments, **options)
-
-
-def _async(address: str, method: str, *arguments: Any, timeout: Timeout | float = 10, **options: Any) -> Any:
-    async def run() -> Any:
-        async with AsyncSynthesizer(address, timeout=timeout) as synthesizer:
-            return await getattr(synthesizer, method)(*arguments, **options)
-
-    return asyncio.run(run())
-
-
-@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
-def call(request: pytest.FixtureRequest) -> Call:
-    """Calls a method of a client, which is closed after it."""
-    return request.param  # type: ignore[no-any-return]
 
 
 def until_cancelled(request: Any, context: Any) -> Iterator[Any]:

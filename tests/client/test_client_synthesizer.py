@@ -6,13 +6,12 @@ import asyncio
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from client_fakes import DEMO, AsyncFakeTransport, FakeTransport, speech_chunk
+from client_fakes import DEMO, AsyncFakeTransport, Call, FakeTransport, speech_chunk
 
 import client
 from client import (
@@ -32,8 +31,6 @@ from client import (
     VoiceNotFound,
 )
 from client._retry import ATTEMPTS
-
-Call = Callable[..., Any]
 
 
 def _sync(fake: FakeTransport, method: str, *arguments: Any, **options: Any) -> Any:

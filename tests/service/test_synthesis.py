@@ -7,21 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from bench.measure import CLOSED_LOOP as EIGHT
+from bench.measure import STAGES
 from tritonclient.utils import InferenceServerException
 
 SENTENCE = "今天天气真好，我们去公园散步吧。"
-# Of similar length, so that they meet in the same buckets.
-EIGHT = (
-    "今天天气真好，我们去公园散步吧。",
-    "明天上午九点，大家在会议室集合。",
-    "这本书写得很有意思，很值得一读。",
-    "他昨天晚上没有睡好，今天很疲倦。",
-    "请问去火车站应该怎么走比较快呢？",
-    "周末的时候，我喜欢在家里看电影。",
-    "孩子们在院子里面高兴地唱着歌曲。",
-    "这家餐厅的菜做得又好吃又很便宜。",
-)
-STAGES = ("demo_encoder", "demo_decoder", "demo_melgan")
 
 
 def level(audio):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mandarin import Notice
+
 # What any request may ask for: (low, high, value when not asked, unit).
 BOUNDS: dict[str, tuple[float, float, float, str]] = {
     "speed": (0.5, 2.0, 1.0, ""),
@@ -16,15 +18,6 @@ BOUNDS: dict[str, tuple[float, float, float, str]] = {
 
 class ControlError(ValueError):
     """A control that is not a number or out of bounds."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something about a request that its sender should know; `kind` as in docs/architecture.md."""
-
-    kind: str
-    text: str
-    message: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from controls import ControlError, Notice, resolve
+from controls import ControlError, resolve
 from mandarin import Frontend, TextError
 from units import batch, unit_encoder
 from voice_file import BrokenVoiceError, UnknownVoiceError, VoiceShelf
@@ -71,8 +71,7 @@ class TritonPythonModel:
                 f"text has {len(analysis.clauses)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "
                 "send it to the model `tts`, which takes any number"
             )
-        notices = [*clamped, *(Notice(n.kind, n.text, n.message) for n in analysis.notices)]
-        made = batch(analysis.clauses, encoder, voice, controls, notices)
+        made = batch(analysis.clauses, encoder, voice, controls, [*clamped, *analysis.notices])
         each = np.ones((len(made.clauses), 1), dtype=np.float32)
         return [
             pb_utils.Tensor("units", made.units),

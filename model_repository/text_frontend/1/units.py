@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from controls import Controls, Notice
-from mandarin import BakerUnits, Clause, EncodedClause
+from controls import Controls
+from mandarin import BakerUnits, Clause, EncodedClause, Notice
 from voice_file import BrokenVoiceError, VoiceFile
 
 # Units that carry the rest of the vowel before them: the acoustic model was trained so. The closing silence is `eos`.

@@ -60,10 +60,10 @@ class Clause:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the listener would otherwise not know about the reading.
+    """Something that whoever sent the text would otherwise not know.
 
     `kind` is "skipped" (cannot be said), "spelled" (read letter by letter) or "lexicon" (English read with
-    Mandarin syllables); `text` is the piece concerned; `message` is one English sentence.
+    Mandarin syllables), and "clamped" for a control; `text` is the piece concerned; `message` is one English sentence.
     """
 
     kind: str
