@@ -79,7 +79,9 @@ def ensemble(voice: Voice, specs: Sequence[StageSpec], *, is_default: bool) -> p
     inputs = [TensorSpec(t.name, t.dtype, t.axes, t.optional and (is_default or t.name != "VOICE")) for t in REQUEST]
     config = pb.ModelConfig(name=voice.name, platform="ensemble", max_batch_size=0)
     _tensors(config, inputs, ANSWER)
-    encoder, decoder, vocoder = specs
+    by_role = {spec.role: spec for spec in specs}
+    encoder, decoder = by_role["encoder"], by_role["decoder"]
+    vocoder = by_role[voice.qualities.get("balanced") or next(iter(voice.qualities.values()))]
     steps: list[tuple[str, Any]] = [
         (TEXT_FRONTEND.name, TEXT_FRONTEND),
         (f"{voice.name}_{encoder.role}", encoder),
@@ -89,10 +91,12 @@ def ensemble(voice: Voice, specs: Sequence[StageSpec], *, is_default: bool) -> p
         (POSTPROCESS.name, POSTPROCESS),
     ]
     used = {tensor.name for _, step in steps for tensor in step.inputs} | {tensor.name for tensor in ANSWER}
+    given = {tensor.name for tensor in inputs} | {tensor.name for _, step in steps for tensor in step.outputs}
     for name, interface in steps:
         step = config.ensemble_scheduling.step.add(model_name=name, model_version=-1)
         for tensor in interface.inputs:
-            step.input_map[tensor.name] = tensor.name
+            if tensor.name in given:
+                step.input_map[tensor.name] = tensor.name
         for tensor in interface.outputs:
             if tensor.name in used:
                 step.output_map[tensor.name] = tensor.name

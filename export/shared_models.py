@@ -11,6 +11,8 @@ UNITS = Axis("units", 1, 64, 128)
 FEATURES = Axis("features", 1, 1, 16)
 FRAMES = Axis("frames", 1, 384, 1024)
 SAMPLES = Axis("samples", 1, 100_000, 1_000_000)
+BLOCKS = Axis("blocks", 1, 4, 60_000)
+STYLE = Axis("style", 1, 4, 4096)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def _number(name: str) -> TensorSpec:
     return TensorSpec(name, DType.FP32, (1,), optional=True)
 
 
-# What a request may say; the router adds QUALITY.
+# What a request may say; the router adds QUALITY and STYLE.
 REQUEST = (
     _text("TEXT", optional=False),
     _text("VOICE"),
@@ -42,6 +44,7 @@ REQUEST = (
     _number("SPEED"),
     _number("PITCH"),
     _number("ENERGY"),
+    _text("DICTIONARY"),
 )
 ANSWER = (
     TensorSpec("AUDIO", DType.INT16, (SAMPLES,)),
@@ -49,18 +52,26 @@ ANSWER = (
     TensorSpec("EVENTS", DType.STRING, (1,)),
 )
 
-TTS = PythonModel("tts", (*REQUEST, _text("QUALITY")), ANSWER, decoupled=True)
+TTS = PythonModel("tts", (*REQUEST, _text("QUALITY"), _text("STYLE")), ANSWER, decoupled=True)
 TEXT_FRONTEND = PythonModel(
     "text_frontend",
-    REQUEST,
+    (
+        *(TensorSpec(t.name, t.dtype, t.axes, optional=True) for t in REQUEST),
+        # The router's alone: a style stage's answer, and one block of the plan in place of TEXT.
+        TensorSpec("style", DType.FP32, (STYLE,), optional=True),
+        _text("block"),
+    ),
     (
         TensorSpec("units", DType.INT32, (CLAUSES, UNITS, FEATURES)),
         TensorSpec("unit_lengths", DType.INT32, (CLAUSES, 1)),
         TensorSpec("speed", DType.FP32, (CLAUSES, 1)),
         TensorSpec("pitch", DType.FP32, (CLAUSES, 1)),
+        TensorSpec("contour", DType.FP32, (CLAUSES, 1)),
         TensorSpec("energy", DType.FP32, (CLAUSES, 1)),
         TensorSpec("clauses", DType.STRING, (CLAUSES, 1)),
-        # Asked for by the router alone: an error that passes through a model-to-model call loses its code.
+        # Asked for by the router alone: what it will send back block by block, and what is wrong with the request
+        # (an error that passes through a model-to-model call loses its code).
+        TensorSpec("plan", DType.STRING, (BLOCKS,)),
         _text("problem", optional=False),
     ),
 )

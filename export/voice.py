@@ -18,10 +18,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Limits:
-    """Control ranges: `speed` as a factor (more is faster), `pitch` in semitones, `energy` in dB."""
+    """Control ranges.
+
+    `speed` is a factor (more is faster), `pitch` in semitones, `contour` a factor of the pitch's own movement (0 is
+    monotonous), `energy` in dB.
+    """
 
     speed: Range
     pitch: Range
+    contour: Range
     energy: Range
 
     def as_dict(self) -> dict[str, list[float]]:
@@ -33,6 +38,8 @@ class Limits:
 class Voice:
     """One voice.
 
+    `stages` are the roles of all its ONNX stages. `style` is the role of the stage that turns an instruction into a
+    style vector, or None, and `style_controls` says what the elements of that vector are: names of `Limits`.
     `qualities` maps each quality the voice has to the role of its vocoder stage, best first. `max_units` is the longest
     clause in linguistic units; `unit_bucket` and `frame_bucket` are what lengths are rounded up to; `frame_tail` is how
     many copies of the last frame the vocoder needs after it (its receptive field).
@@ -46,6 +53,9 @@ class Voice:
     speakers: tuple[str, ...]
     emotions: tuple[str, ...]
     qualities: dict[str, str]
+    stages: tuple[str, ...]
+    style: str | None
+    style_controls: tuple[str, ...]
     limits: Limits
     max_clauses: int
     max_units: int
@@ -63,7 +73,8 @@ class Voice:
             "speakers": _json(list(self.speakers)),
             "emotions": _json(list(self.emotions)),
             "qualities": _json(list(self.qualities)),
-            "vocoders": _json(self.qualities),
+            "stages": _json(list(self.stages)),
+            "style": self.style or "",
             "limits": _json(self.limits.as_dict()),
             "max_clauses": str(self.max_clauses),
         }

@@ -80,7 +80,7 @@ def test_the_ensemble_describes_its_voice(repository):
     assert parameters["family"].string_value == "fastspeech2"
     assert parameters["sample_rate"].string_value == "24000"
     assert json.loads(parameters["qualities"].string_value) == ["balanced"]
-    assert set(json.loads(parameters["limits"].string_value)) == {"speed", "pitch", "energy"}
+    assert set(json.loads(parameters["limits"].string_value)) == {"speed", "pitch", "contour", "energy"}
 
 
 def ensemble(name):

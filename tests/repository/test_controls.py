@@ -13,7 +13,7 @@ LIMITS = {"speed": (0.6, 1.8), "pitch": (-4.0, 4.0), "energy": (-6.0, 6.0)}
 
 
 def test_what_is_not_asked_for_is_natural():
-    assert resolve({}, LIMITS) == (Controls(1.0, 0.0, 0.0), [])
+    assert resolve({}, LIMITS) == (Controls(1.0, 0.0, 1.0, 0.0), [])
 
 
 @pytest.mark.parametrize("name", list(BOUNDS))

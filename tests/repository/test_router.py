@@ -49,6 +49,7 @@ class Stages:
                 "unit_lengths": np.array([[10]], dtype=np.int32),
                 "speed": one,
                 "pitch": one,
+                "contour": one,
                 "energy": one,
                 "clauses": np.array([[clause]], dtype=object),
             }

@@ -50,8 +50,11 @@ def voice(name: str, hop_length: int) -> Voice:
         speakers=(),
         emotions=(),
         qualities={"balanced": "melgan"},
+        stages=("encoder", "decoder", "melgan"),
+        style=None,
+        style_controls=(),
         # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates.
-        limits=Limits(speed=Range(0.5, 1.75), pitch=Range(-4.0, 3.5), energy=Range(-6.0, 6.0)),
+        limits=Limits(Range(0.5, 1.75), pitch=Range(-4.0, 3.5), contour=Range(0.0, 2.0), energy=Range(-6.0, 6.0)),
         max_clauses=8,
         max_units=100,
         unit_bucket=16,

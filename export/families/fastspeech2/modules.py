@@ -133,10 +133,13 @@ class Encoder(nn.Module):
         self.pitch_curve: Tensor
         self.register_buffer("pitch_curve", torch.zeros(5))
 
-    def forward(self, units: Tensor, unit_lengths: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self, units: Tensor, unit_lengths: Tensor, pitch: Tensor, contour: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode a batch.
 
-        units [B, T, 1] int32, unit_lengths [B, 1] int32, pitch [B, 1] float32 semitones →
+        units [B, T, 1] int32, unit_lengths [B, 1] int32, pitch [B, 1] float32 semitones, contour [B, 1] float32, the
+        factor by which f0 moves about the clause's mean →
         hidden [B, T, hidden], durations [B, T] frames (not rounded), f0 [B, T], energy [B, T] (normalised).
         """
         mask = length_mask(unit_lengths, units)
@@ -149,7 +152,8 @@ class Encoder(nn.Module):
         shift = (pitch * (linear + pitch * (quadratic + pitch * cubic))).clamp(low, high)
         f0 = self.f0(x, mask)
         energy = self.energy(x, mask)
-        shifted = (f0 + shift.unsqueeze(-1)) * mask
+        mean = f0.sum(1, keepdim=True) / unit_lengths.unsqueeze(-1).clamp(min=1)
+        shifted = (mean + (f0 - mean) * contour.unsqueeze(-1) + shift.unsqueeze(-1)) * mask
         hidden = (x + self.f0_embedding(shifted) + self.energy_embedding(energy)) * mask
         return hidden, durations.squeeze(-1), shifted.squeeze(-1), energy.squeeze(-1)
 

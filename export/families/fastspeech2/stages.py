@@ -46,6 +46,7 @@ def encoder_spec(config: FastSpeech2Config) -> StageSpec:
             TensorSpec("units", DType.INT32, (UNITS, 1)),
             TensorSpec("unit_lengths", DType.INT32, (1,)),
             TensorSpec("pitch", DType.FP32, (1,)),
+            TensorSpec("contour", DType.FP32, (1,)),
         ),
         outputs=(
             TensorSpec("hidden", DType.FP32, (UNITS, config.hidden)),

@@ -49,6 +49,7 @@ def _units(expected: Arrays) -> Arrays:
         "units": ids,
         "unit_lengths": np.array([[ids.shape[1]]], dtype=np.int32),
         "pitch": np.zeros((1, 1), dtype=np.float32),
+        "contour": np.ones((1, 1), dtype=np.float32),
     }
 
 

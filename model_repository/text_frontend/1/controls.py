@@ -12,6 +12,7 @@ from mandarin import Notice
 BOUNDS: dict[str, tuple[float, float, float, str]] = {
     "speed": (0.5, 2.0, 1.0, ""),
     "pitch": (-12.0, 12.0, 0.0, " semitones"),
+    "contour": (0.0, 3.0, 1.0, ""),
     "energy": (-12.0, 12.0, 0.0, " dB"),
 }
 
@@ -22,10 +23,11 @@ class ControlError(ValueError):
 
 @dataclass(frozen=True)
 class Controls:
-    """`speed` as a factor (more is faster), `pitch` in semitones, `energy` in dB."""
+    """`speed` as a factor (more is faster), `contour` a factor of the pitch's movement; semitones, dB."""
 
     speed: float
     pitch: float
+    contour: float
     energy: float
 
 

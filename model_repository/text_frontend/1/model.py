@@ -78,6 +78,7 @@ class TritonPythonModel:
             pb_utils.Tensor("unit_lengths", made.lengths),
             pb_utils.Tensor("speed", each * np.float32(controls.speed)),
             pb_utils.Tensor("pitch", each * np.float32(controls.pitch)),
+            pb_utils.Tensor("contour", each * np.float32(controls.contour)),
             pb_utils.Tensor("energy", each * np.float32(controls.energy)),
             pb_utils.Tensor("clauses", np.array(made.clauses, dtype=np.object_)[:, None]),
         ]

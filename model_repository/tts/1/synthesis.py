@@ -131,7 +131,7 @@ class Synthesis:
         return news
 
     def _front(self, block: str) -> Arrays:
-        names = ("problem", "units", "unit_lengths", "speed", "pitch", "energy", "clauses")
+        names = ("problem", "units", "unit_lengths", "speed", "pitch", "contour", "energy", "clauses")
         inputs = {"TEXT": np.array([block.encode("utf-8")], dtype=np.object_)} | self._options
         front = self._call("text_frontend", inputs, names)
         if front["problem"][0]:
@@ -155,6 +155,7 @@ class Synthesis:
                 "units": front["units"][row, :length],
                 "unit_lengths": front["unit_lengths"][row],
                 "pitch": front["pitch"][row],
+                "contour": front["contour"][row],
             },
             ("hidden", "durations"),
         )
