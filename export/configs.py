@@ -59,6 +59,8 @@ def stage(voice: str, spec: StageSpec) -> pb.ModelConfig:
     config.dynamic_batching.SetInParent()
     if spec.max_queue_delay_us:
         config.dynamic_batching.max_queue_delay_microseconds = spec.max_queue_delay_us
+    if spec.cached:
+        config.response_cache.enable = True
     for name, value in spec.session.items():
         config.parameters[name].string_value = value
     for number, warmup in enumerate(spec.warmups):

@@ -62,7 +62,7 @@ class StageSpec:
     """One ONNX stage of a voice.
 
     `role` is the suffix of the Triton model's name (`encoder` makes `demo_encoder`). `max_queue_delay_us` is how long
-    the batcher waits for company.
+    the batcher waits for company. A `cached` stage's answers are kept in Triton's response cache.
     """
 
     role: str
@@ -70,6 +70,7 @@ class StageSpec:
     outputs: tuple[TensorSpec, ...]
     max_batch_size: int = 8
     max_queue_delay_us: int = 0
+    cached: bool = False
     warmups: tuple[Warmup, ...] = ()
     session: dict[str, str] = field(default_factory=dict)
 
