@@ -59,6 +59,9 @@ def clause(**changes):
     described = {
         "text": "你好",
         "pause": 0.3,
+        "lead": None,
+        "trail": None,
+        "marks": [],
         "words": [["你好", 1, 4]],
         "phones": ["sil", "n", "i2", "h", "sil"],
         "pauses": [0, 4],
@@ -108,3 +111,12 @@ def test_clauses_of_one_request_share_the_frame_axis_of_the_longest():
 def test_durations_that_are_not_numbers_are_an_error_and_not_noise():
     with pytest.raises(ValueError, match="not numbers"):
         align(np.full((1, 5), np.nan, dtype=np.float32), np.array([5]), np.array([1.0]), [clause()])
+
+
+def test_a_mark_is_heard_when_its_unit_begins_or_the_clause_ends():
+    values = np.array([[4.0, 8.0, 16.0, 8.0, 4.0]], dtype=np.float32)
+    _, _, timings = align(values, np.array([5]), np.array([2.0]), [clause(marks=[["a", 0], ["b", 2], ["c", 5]])])
+    told = json.loads(timings[0])
+    times = [mark["time"] for mark in told["marks"]]
+    assert times == [0.0, told["words"][0]["phones"][1]["start"], told["frames"] * 300 / 24000]
+    assert [mark["name"] for mark in told["marks"]] == ["a", "b", "c"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from controls import BOUNDS, ControlError, Controls, resolve
+from controls import BOUNDS, ControlError, Controls, Shift, resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-LIMITS = {"speed": (0.6, 1.8), "pitch": (-4.0, 4.0), "energy": (-6.0, 6.0)}
+LIMITS = {"speed": (0.6, 1.8), "pitch": (-4.0, 4.0), "contour": (0.0, 2.0), "energy": (-6.0, 6.0)}
 
 
 def test_what_is_not_asked_for_is_natural():
@@ -43,3 +43,25 @@ def test_what_is_used_is_always_within_the_voices_limits(speed, pitch, energy):
         used = getattr(controls, name)
         assert low <= used <= high
         assert (used == asked) != any(notice.text.startswith(name) for notice in notices)
+
+
+def test_what_is_asked_for_wins_over_the_style_and_the_rest_is_the_styles():
+    controls, notices = resolve({"speed": 1.5}, LIMITS, style={"speed": 0.7, "pitch": 2.0})
+    assert (controls.speed, controls.pitch) == (1.5, 2.0)
+    assert not notices
+
+
+def test_a_style_is_clamped_in_silence():
+    controls, notices = resolve({}, LIMITS, style={"pitch": 9.0, "speed": 0.1})
+    assert (controls.pitch, controls.speed) == (4.0, 0.6)
+    assert not notices
+
+
+def test_markup_comes_on_top_of_either_and_is_told_when_clamped():
+    shift = Shift(speed=1.2, pitch=-1.0, contour=0.5, energy=2.0)
+    controls, notices = resolve({"speed": 1.25}, LIMITS, style={"pitch": 2.0}, shift=shift)
+    assert controls == Controls(1.5, 1.0, 0.5, 2.0)
+    assert not notices
+    controls, (notice,) = resolve({}, LIMITS, style={"pitch": -3.5}, shift=shift)
+    assert controls.pitch == -4.0
+    assert (notice.kind, notice.text) == ("clamped", "pitch -4.5")

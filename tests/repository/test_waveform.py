@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from waveform import amplify, finish, to_pcm
 
 
-def timing(frames, pause=0.0, notices=()):
+def timing(frames, pause=0.0, notices=(), lead=None, trail=None, marks=()):
     return json.dumps(
         {
             "text": "好",
             "pause": pause,
+            "lead": lead,
+            "trail": trail,
+            "marks": [{"name": name, "time": time} for name, time in marks],
             "frames": frames,
             "sample_rate": 24000,
             "hop_length": 300,
@@ -68,3 +71,34 @@ def test_amplify_leaves_its_input_alone():
 
 def test_pcm_spans_the_whole_range_without_wrapping():
     assert to_pcm(np.array([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=np.float32)).tolist() == [-32767, -32767, 0, 32767, 32767]
+
+
+def test_an_explicit_break_replaces_the_pause_before_it():
+    audio = np.full((2, 6000), 0.5, dtype=np.float32)
+    second = timing(20, lead={"seconds": 1.0, "marks": []})
+    pcm, _, events = finish(audio, [timing(10, 0.4), second], [0.0, 0.0])
+    assert pcm.size == 3000 + 24000 + 6000
+    assert json.loads(events)["clauses"][1]["start"] == 1.125
+
+
+def test_breaks_at_both_ends_are_heard():
+    audio = np.full((1, 3000), 0.5, dtype=np.float32)
+    alone = timing(10, 0.4, lead={"seconds": 0.5, "marks": []}, trail={"seconds": 0.25, "marks": []})
+    pcm, _, events = finish(audio, [alone], [0.0])
+    assert pcm.size == 12000 + 3000 + 6000
+    assert (pcm[:12000] == 0).all()
+    assert (pcm[-6000:] == 0).all()
+    assert json.loads(events)["clauses"][0]["end"] == 0.625
+
+
+def test_marks_are_told_from_the_start_of_the_audio_whether_in_speech_or_in_a_break():
+    audio = np.full((2, 6000), 0.5, dtype=np.float32)
+    second = timing(
+        20,
+        lead={"seconds": 1.0, "marks": [["b", 0.0], ["c", 0.5]]},
+        marks=[("d", 0.1)],
+        trail={"seconds": 0.5, "marks": [["e", 0.5]]},
+    )
+    _, _, events = finish(audio, [timing(10, 0.4, marks=[("a", 0.05)]), second], [0.0, 0.0])
+    times = {mark["name"]: mark["time"] for mark in json.loads(events)["marks"]}
+    assert times == {"a": 0.05, "b": 0.125, "c": 0.625, "d": 1.225, "e": 1.875}

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.int32]
 
+# What the text front end says of a clause and postprocess has to know.
+_KEPT = ("text", "pause", "lead", "trail", "sample_rate", "hop_length", "voice", "notices")
+
 
 def frame_counts(durations: npt.NDArray[np.float32], speed: float, pauses: Sequence[int] = ()) -> Frames:
     """Frames per unit, [T] → [T] int32, at a speed factor (2.0 is twice as fast); `pauses` are units that are silent.
@@ -62,10 +65,10 @@ def alignment(counts: Frames, length: int) -> Frames:
 
 
 def timing(clause: dict[str, Any], counts: Frames) -> dict[str, Any]:
-    """Start and end in seconds of each word and phone, from the start of the clause.
+    """Start and end in seconds of each word and phone, and the time of each mark, from the start of the clause.
 
     `clause` is what the text front end says of it: `words` are [text, first unit, unit after the last], `phones` a
-    label per unit, empty where a unit continues the phone before it.
+    label per unit, empty where a unit continues the phone before it; `marks` are [name, unit that starts there].
     """
     ends = np.cumsum(counts) * clause["hop_length"] / clause["sample_rate"]
     edges = [0.0, *(round(float(end), 4) for end in ends)]
@@ -78,8 +81,8 @@ def timing(clause: dict[str, Any], counts: Frames) -> dict[str, Any]:
         }
         for text, first, last in clause["words"]
     ]
-    kept = {key: clause[key] for key in ("text", "pause", "sample_rate", "hop_length", "voice", "notices")}
-    return kept | {"frames": int(counts.sum()), "words": words}
+    marks = [{"name": name, "time": edges[unit]} for name, unit in clause["marks"]]
+    return {key: clause[key] for key in _KEPT} | {"frames": int(counts.sum()), "words": words, "marks": marks}
 
 
 def _phones(labels: list[str], edges: list[float], first: int, last: int) -> list[dict[str, Any]]:

@@ -45,21 +45,42 @@ def shifted(timing: dict[str, Any], offset: float) -> dict[str, Any]:
 def finish(audio: Samples, timings: list[str], energy: list[float]) -> tuple[Pcm, int, str]:
     """Cut each clause to its length, amplify it and join them with the pauses between them.
 
+    A clause's `lead` is an explicit break before it, in place of the pause that the clause before asks for, and `trail`
+    one after it; each has `seconds` and `marks`, [name, seconds from its start].
+
     audio [n, samples], timings n JSON texts, energy n gains in dB → PCM [samples], the sample rate in Hz, events JSON.
     """
     clauses: list[dict[str, Any]] = [json.loads(text) for text in timings]
     rate = int(clauses[0]["sample_rate"])
     pieces: list[Pcm] = []
     events: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
     written = 0
-    pause = 0.0
+
+    def rest(silence: dict[str, Any]) -> None:
+        nonlocal written
+        marks.extend(_mark(name, written / rate + time) for name, time in silence["marks"])
+        pieces.append(np.zeros(round(silence["seconds"] * rate), dtype=np.int16))
+        written += pieces[-1].size
+
+    pause = _silence(0.0)
     for row, clause, gain in zip(audio, clauses, energy, strict=True):
-        silence = np.zeros(round(pause * rate), dtype=np.int16)
-        speech = to_pcm(amplify(row[: clause["frames"] * clause["hop_length"]], gain))
-        events.append(shifted(clause, (written + silence.size) / rate))
-        pieces += [silence, speech]
-        written += silence.size + speech.size
-        pause = clause["pause"]
+        rest(clause["lead"] or pause)
+        marks += [_mark(mark["name"], written / rate + mark["time"]) for mark in clause["marks"]]
+        events.append(shifted(clause, written / rate))
+        pieces.append(to_pcm(amplify(row[: clause["frames"] * clause["hop_length"]], gain)))
+        written += pieces[-1].size
+        if clause["trail"]:
+            rest(clause["trail"])
+        pause = _silence(clause["pause"])
     notices = [notice for clause in clauses for notice in clause["notices"]]
-    answer = {"clauses": events, "notices": notices, "voice": clauses[0]["voice"]}
+    answer = {"clauses": events, "marks": marks, "notices": notices, "voice": clauses[0]["voice"]}
     return np.concatenate(pieces), rate, json.dumps(answer, ensure_ascii=False)
+
+
+def _silence(seconds: float) -> dict[str, Any]:
+    return {"seconds": seconds, "marks": []}
+
+
+def _mark(name: str, time: float) -> dict[str, Any]:
+    return {"name": name, "time": round(time, 4)}

@@ -17,11 +17,21 @@ _CARRIERS = ("#0", "#1", "#2", "sil")
 
 
 @dataclass(frozen=True)
+class Utterance:
+    """A clause and how to speak it; `notices` are told with it."""
+
+    clause: Clause
+    controls: Controls
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
 class Batch:
-    """The clauses of a request: `units` [n, T, F], `lengths` [n, 1], `clauses` n JSON texts."""
+    """The clauses of a request: `units` [n, T, F], `lengths` [n, 1], `controls` [n, 1] each, `clauses` n JSON texts."""
 
     units: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int32]
+    controls: dict[str, npt.NDArray[np.float32]]
     clauses: list[str]
 
 
@@ -32,13 +42,12 @@ def unit_encoder(voice: VoiceFile) -> BakerUnits:
     raise BrokenVoiceError(f"voice '{voice.name}' is of family '{voice.family}', which this server cannot read")
 
 
-def describe(
-    clause: Clause, encoded: EncodedClause, voice: VoiceFile, controls: Controls, notices: Sequence[Notice]
-) -> str:
+def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> str:
     """The JSON that travels with a clause to the aligner and to postprocess.
 
     A phone without a label continues the one before it; `pauses` are the units that belong to no word.
     """
+    clause = utterance.clause
     phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
     spans = [
         (word, first, last + (not phones[last]))
@@ -48,7 +57,10 @@ def describe(
     return json.dumps(
         {
             "text": clause.text,
-            "pause": clause.pause / controls.speed,
+            "pause": clause.pause / utterance.controls.speed,
+            "lead": None,
+            "trail": None,
+            "marks": [],
             "words": [[word.text, first, last] for word, first, last in spans],
             "phones": phones,
             "pauses": [unit for unit in range(len(phones)) if unit not in spoken],
@@ -59,29 +71,22 @@ def describe(
             "unit_bucket": voice.unit_bucket,
             "frame_bucket": voice.frame_bucket,
             "frame_tail": voice.frame_tail,
-            "notices": [asdict(notice) for notice in notices],
+            "notices": [asdict(notice) for notice in utterance.notices],
         },
         ensure_ascii=False,
     )
 
 
-def batch(
-    clauses: Sequence[Clause],
-    encoder: BakerUnits,
-    voice: VoiceFile,
-    controls: Controls,
-    notices: Sequence[Notice],
-) -> Batch:
-    """Encode and pad clauses; the notices of the request travel with the first."""
-    encoded = [encoder.encode(clause) for clause in clauses]
+def batch(utterances: Sequence[Utterance], encoder: BakerUnits, voice: VoiceFile) -> Batch:
+    """Encode and pad the clauses of one voice."""
+    encoded = [encoder.encode(utterance.clause) for utterance in utterances]
     longest = max(len(item.ids) for item in encoded)
     padded = -(-longest // voice.unit_bucket) * voice.unit_bucket
     units = np.zeros((len(encoded), padded, 1), dtype=np.int32)
     for row, item in zip(units, encoded, strict=True):
         row[: len(item.ids), 0] = item.ids
-    described = [
-        describe(clause, item, voice, controls, notices if i == 0 else ())
-        for i, (clause, item) in enumerate(zip(clauses, encoded, strict=True))
-    ]
     lengths = np.array([[len(item.ids)] for item in encoded], dtype=np.int32)
-    return Batch(units, lengths, described)
+    columns = [asdict(utterance.controls) for utterance in utterances]
+    controls = {name: np.array([[column[name]] for column in columns], dtype=np.float32) for name in columns[0]}
+    described = [describe(utterance, item, voice) for utterance, item in zip(utterances, encoded, strict=True)]
+    return Batch(units, lengths, controls, described)

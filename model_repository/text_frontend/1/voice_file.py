@@ -29,6 +29,9 @@ class VoiceFile:
     speakers: tuple[str, ...]
     emotions: tuple[str, ...]
     vocoders: dict[str, str]
+    stages: tuple[str, ...]
+    style: str | None
+    style_controls: tuple[str, ...]
     limits: dict[str, tuple[float, float]]
     max_clauses: int
     max_units: int
@@ -74,6 +77,9 @@ def _load(path: Path) -> VoiceFile:
             speakers=tuple(content["speakers"]),
             emotions=tuple(content["emotions"]),
             vocoders=dict(content["qualities"]),
+            stages=tuple(content["stages"]),
+            style=content["style"],
+            style_controls=tuple(content["style_controls"]),
             limits={name: (float(low), float(high)) for name, (low, high) in content["limits"].items()},
             max_clauses=int(content["max_clauses"]),
             max_units=int(content["max_units"]),

@@ -19,7 +19,7 @@ from .scan import Scanner
 from .tokens import Mark, Piece, Token
 
 _NOTHING = "text has nothing to say: only punctuation or symbols; give some Chinese text, letters or digits"
-_EMPTY = "text has nothing to say: it is empty; give some Chinese text, letters or digits"
+EMPTY = "text has nothing to say: it is empty; give some Chinese text, letters or digits"
 # Characters that OpenCC leaves but that would be read wrongly.
 _VARIANTS = str.maketrans({"妳": "你", "祂": "他", "牠": "它", "裏": "里", "麽": "么"})
 _OPENERS = frozenset("“‘（(《〈「『【[{〔#@")
@@ -44,7 +44,7 @@ class Frontend:
         Raises TextError when nothing in the text can be said.
         """
         if not text.strip():
-            raise TextError(_EMPTY)
+            raise TextError(EMPTY)
         cleaned = ch.clean(text)
         scanner = Scanner(cleaned.text, self._latin)
         items = scanner.run()
