@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from export import profiles_page
 from export import repository as repositories
 from export.bundle import Bundle
 from export.errors import ExportError
@@ -88,7 +89,7 @@ def configs(
     repository: Annotated[Path, typer.Option("--repository")] = REPOSITORY,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of step.")] = False,
 ) -> None:
-    """Write every checked-in config.pbtxt from the specifications."""
+    """Write every checked-in config from the specifications, for every hardware profile."""
     with _one_line_errors():
         files = repositories.checked_in_configs()
         stale = [
@@ -96,12 +97,18 @@ def configs(
             for path, text in files.items()
             if not (repository / path).is_file() or (repository / path).read_text(encoding="utf-8") != text
         ]
+        stale += repositories.superfluous(repository, files)
         if check and stale:
             names = ", ".join(str(path) for path in stale)
             raise ExportError(f"out of step with the specifications: {names}; run: python -m export configs")
-        for path in stale:
-            repositories.write_text(repository / path, files[path])
-    typer.echo(f"{len(files)} configs, {0 if check else len(stale)} written")
+        repositories.write_configs(repository, files)
+    typer.echo(f"{len(files)} configs, {len(stale)} changed")
+
+
+@app.command()
+def profiles() -> None:
+    """Print docs/profiles.md: the hardware profiles and the reason for every value."""
+    typer.echo(profiles_page.page(), nl=False)
 
 
 @app.command()

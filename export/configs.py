@@ -8,7 +8,8 @@ from typing import Any
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, PythonModel
+from export.profiles import Profile
+from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, TTS, PythonModel
 from export.specs import Axis, DType, StageSpec, TensorSpec
 from export.voice import Voice
 
@@ -33,50 +34,64 @@ def _tensors(config: pb.ModelConfig, inputs: Iterable[TensorSpec], outputs: Iter
         config.output.add(name=tensor.name, data_type=_DTYPES[tensor.dtype], dims=tensor.dims)
 
 
-def python_model(model: PythonModel) -> pb.ModelConfig:
+def python_model(model: PythonModel, profile: Profile) -> pb.ModelConfig:
     """Config of a shared Python model: on the CPU, batched where it has a batch axis."""
     config = pb.ModelConfig(name=model.name, backend="python", max_batch_size=model.max_batch_size)
     _tensors(config, model.inputs, model.outputs)
-    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_CPU, count=model.instances)
+    # The others are light; and `tts` must see every request to know how many are in flight.
+    count = profile.text_frontend_instances if model is TEXT_FRONTEND else 1
+    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_CPU, count=count)
     if model.max_batch_size:
         config.dynamic_batching.SetInParent()
     if model.decoupled:
         config.model_transaction_policy.decoupled = True
+    if model is TTS:
+        for name, value in profile.router_parameters().items():
+            config.parameters[name].string_value = value
     return config
 
 
-def stage(voice: str, spec: StageSpec) -> pb.ModelConfig:
+def stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConfig:
     """Config of an ONNX stage: on a GPU where there is one, dynamically batched, warmed up."""
+    serving = profile.serving(spec.kind)
     config = pb.ModelConfig(
         name=f"{voice}_{spec.role}",
         platform="onnxruntime_onnx",
         backend="onnxruntime",
-        default_model_filename="model.onnx",
-        max_batch_size=spec.max_batch_size,
+        default_model_filename=spec.file_name(profile.precision),
+        max_batch_size=min(spec.max_batch_size, serving.max_batch),
     )
     _tensors(config, spec.inputs, spec.outputs)
-    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_AUTO, count=1)
+    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_AUTO, count=serving.instances)
+    preferred = [size for size in serving.preferred if size <= config.max_batch_size]
+    config.dynamic_batching.preferred_batch_size.extend(preferred)
+    config.dynamic_batching.max_queue_delay_microseconds = serving.delay_us
     config.dynamic_batching.SetInParent()
-    if spec.max_queue_delay_us:
-        config.dynamic_batching.max_queue_delay_microseconds = spec.max_queue_delay_us
+    for name, value in {**profile.session, **spec.session}.items():
+        config.parameters[name].string_value = value
     if spec.cached:
         config.response_cache.enable = True
-    for name, value in spec.session.items():
-        config.parameters[name].string_value = value
-    for number, warmup in enumerate(spec.warmups):
-        sample = config.model_warmup.add(name=f"warmup_{number}", batch_size=warmup.batch)
-        for tensor in spec.inputs:
-            dims = [warmup.lengths[a.label] if isinstance(a, Axis) else a for a in tensor.axes]
-            item = sample.inputs[tensor.name]
-            item.data_type, item.zero_data = _DTYPES[tensor.dtype], True
-            item.dims.extend(dims)
+    _warm_up(config, spec, preferred)
     return config
 
 
-def ensemble(voice: Voice, specs: Sequence[StageSpec], *, is_default: bool) -> pb.ModelConfig:
+def _warm_up(config: pb.ModelConfig, spec: StageSpec, preferred: Sequence[int]) -> None:
+    """Requests of zeros at the lengths that the stage asks for, alone and at each preferred batch size."""
+    for number, warmup in enumerate(spec.warmups):
+        for batch in (warmup.batch, *(size for size in preferred if size != warmup.batch)):
+            sample = config.model_warmup.add(name=f"warmup_{number}_batch_{batch}", batch_size=batch)
+            for tensor in spec.inputs:
+                dims = [warmup.lengths[a.label] if isinstance(a, Axis) else a for a in tensor.axes]
+                item = sample.inputs[tensor.name]
+                item.data_type, item.zero_data = _DTYPES[tensor.dtype], True
+                item.dims.extend(dims)
+
+
+def ensemble(voice: Voice, specs: Sequence[StageSpec], profile: Profile, *, is_default: bool) -> pb.ModelConfig:
     """Config of a voice's ensemble: text front end → encoder → aligner → decoder → vocoder → postprocess.
 
     The front end must know the voice; only the repository's default voice may be left unnamed by a request.
+    It offers the voice's qualities that the profile has; if that would be none, all of them.
     """
     inputs = [TensorSpec(t.name, t.dtype, t.axes, t.optional and (is_default or t.name != "VOICE")) for t in REQUEST]
     config = pb.ModelConfig(name=voice.name, platform="ensemble", max_batch_size=0)
@@ -102,6 +117,7 @@ def ensemble(voice: Voice, specs: Sequence[StageSpec], *, is_default: bool) -> p
         for tensor in interface.outputs:
             if tensor.name in used:
                 step.output_map[tensor.name] = tensor.name
-    for name, value in voice.parameters().items():
+    offered = [quality for quality in voice.qualities if quality in profile.qualities]
+    for name, value in voice.parameters(offered or list(voice.qualities)).items():
         config.parameters[name].string_value = value
     return config

@@ -20,6 +20,23 @@ class DType(str, Enum):
     STRING = "STRING"
 
 
+class Precision(str, Enum):
+    """Number formats of a stage's arithmetic."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+class StageKind(str, Enum):
+    """What a stage does, as far as serving it is concerned."""
+
+    STYLE = "style"
+    ENCODER = "encoder"
+    DECODER = "decoder"
+    VOCODER = "vocoder"
+
+
 @dataclass(frozen=True)
 class Axis:
     """A dynamic axis: its label and the smallest, the usual and the largest length a plan is built for."""
@@ -61,18 +78,29 @@ class Warmup:
 class StageSpec:
     """One ONNX stage of a voice.
 
-    `role` is the suffix of the Triton model's name (`encoder` makes `demo_encoder`). `max_queue_delay_us` is how long
-    the batcher waits for company. A `cached` stage's answers are kept in Triton's response cache.
+    `role` is the suffix of the Triton model's name (`encoder` makes `demo_encoder`). `max_batch_size` is the largest
+    batch that the graph is for; a profile may ask for less. `precisions` are those it exists in: the first one is
+    `model.onnx`, another one `model.<precision>.onnx`. A `cached` stage's answers are kept in Triton's response cache.
+    `session` are parameters of the ONNX Runtime backend.
     """
 
     role: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    max_batch_size: int = 8
-    max_queue_delay_us: int = 0
+    max_batch_size: int = 64
+    precisions: tuple[Precision, ...] = (Precision.FP32,)
     cached: bool = False
     warmups: tuple[Warmup, ...] = ()
     session: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> StageKind:
+        """What the role says; a role of no fixed name is a vocoder's."""
+        return StageKind(self.role) if self.role in {kind.value for kind in StageKind} else StageKind.VOCODER
+
+    def file_name(self, wanted: Precision) -> str:
+        """The ONNX file to serve where `wanted` is the precision wanted: that one's, or else the first one's."""
+        return f"model.{wanted.value}.onnx" if wanted in self.precisions[1:] else "model.onnx"
 
     def axes(self) -> Iterator[Axis]:
         """Every dynamic axis once, in order of appearance."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 FILE_NAME = "voice.json"
@@ -63,8 +64,11 @@ class Voice:
     frame_bucket: int
     frame_tail: int
 
-    def parameters(self) -> dict[str, str]:
-        """The ensemble's config parameters: all that a client and the router know of a voice."""
+    def parameters(self, qualities: Sequence[str]) -> dict[str, str]:
+        """The ensemble's config parameters: all that a client and the router know of a voice.
+
+        `qualities` are those that are offered.
+        """
         return {
             "family": self.family,
             "language": self.language,
@@ -72,7 +76,7 @@ class Voice:
             "hop_length": str(self.hop_length),
             "speakers": _json(list(self.speakers)),
             "emotions": _json(list(self.emotions)),
-            "qualities": _json(list(self.qualities)),
+            "qualities": _json(list(qualities)),
             "stages": _json(list(self.stages)),
             "style": self.style or "",
             "limits": _json(self.limits.as_dict()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import onnx
 import pytest
@@ -13,10 +14,11 @@ from export import configs
 from export.errors import ExportError
 from export.families.fastspeech2 import demo, stages
 from export.manifest import sha256
+from export.profile_values import PLAIN
 from export.repository import check_name, checked_in_configs, voice_configs
 from export.specs import Axis, DType, StageSpec, TensorSpec
 
-STAGES = ("demo_encoder", "demo_decoder", "demo_melgan")
+STAGES = tuple(f"demo_{spec.role}" for spec in stages.specs(demo.ACOUSTIC_CONFIG, demo.VOCODER_CONFIG))
 TYPES = {pb.TYPE_FP32: onnx.TensorProto.FLOAT, pb.TYPE_INT32: onnx.TensorProto.INT32}
 
 
@@ -31,7 +33,7 @@ def test_a_checked_in_config_is_what_the_specifications_generate(repository, pat
 
 @pytest.mark.parametrize("path", sorted(checked_in_configs(), key=str), ids=str)
 def test_a_generated_config_is_read_by_tritons_protobuf_and_names_its_folder(path):
-    assert parse(checked_in_configs()[path]).name == path.parent.name
+    assert parse(checked_in_configs()[path]).name == path.parts[0]
 
 
 @pytest.mark.parametrize("model", STAGES)
@@ -85,9 +87,8 @@ def test_the_ensemble_describes_its_voice(repository):
 
 def ensemble(name):
     acoustic, vocoder = demo.ACOUSTIC_CONFIG, demo.VOCODER_CONFIG
-    specs = (stages.encoder_spec(acoustic), stages.decoder_spec(acoustic), stages.melgan_spec(vocoder))
-    files = voice_configs(demo.voice(name, vocoder.hop_length), specs)
-    return parse(next(text for path, text in files.items() if path.parent.name == name))
+    files = voice_configs(demo.voice(name, vocoder.hop_length), stages.specs(acoustic, vocoder))
+    return parse(files[Path(name, "config.pbtxt")])
 
 
 def test_every_tensor_of_an_ensemble_comes_from_somewhere_and_goes_somewhere():
@@ -113,15 +114,13 @@ def test_a_name_that_cannot_be_a_model_is_refused(name):
         check_name(name)
 
 
-def test_session_parameters_and_queue_delay_reach_the_config():
+def test_session_parameters_reach_the_config():
     spec = StageSpec(
         role="x",
         inputs=(TensorSpec("a", DType.FP32, (Axis("n", 1, 2, 3), 4)),),
         outputs=(TensorSpec("b", DType.INT32, (1,)),),
-        max_queue_delay_us=500,
         session={"intra_op_thread_count": "2"},
     )
-    config = parse(configs.render(configs.stage("v", spec)))
-    assert config.dynamic_batching.max_queue_delay_microseconds == 500
+    config = parse(configs.render(configs.stage("v", spec, PLAIN)))
     assert config.parameters["intra_op_thread_count"].string_value == "2"
     assert list(config.input[0].dims) == [-1, 4]

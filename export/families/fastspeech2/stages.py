@@ -82,6 +82,11 @@ def melgan_spec(config: MultiBandMelGANConfig) -> StageSpec:
     )
 
 
+def specs(acoustic: FastSpeech2Config, vocoder: MultiBandMelGANConfig) -> tuple[StageSpec, ...]:
+    """Every stage's specification, in the order in which a clause passes them."""
+    return (encoder_spec(acoustic), decoder_spec(acoustic), melgan_spec(vocoder))
+
+
 def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order in which a clause passes them."""
     return (

@@ -1,0 +1,88 @@
+"""Hardware profiles: one set of config values for one kind of machine, and why each value is what it is.
+
+`cpu` is rendered as every model's plain `config.pbtxt`, the others as `configs/<profile>.pbtxt`, which Triton takes
+with `--model-config-name`. The GPU profiles are changes of the RTX 3090's, and a change cannot be written without its
+reason (`Profile.like`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from export.specs import Precision, StageKind
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How Triton serves the stages of one kind.
+
+    `instances` run at once (per GPU); a batch holds up to `max_batch` clauses (or fewer, where the stage allows only
+    fewer), is sent off at once when it has one of the `preferred` sizes and otherwise waits up to `delay_us`
+    microseconds for company. `max_batch` is 8 at least, since the ensemble sends a text's clauses as one request. A
+    stage is warmed up at the preferred sizes, too.
+    """
+
+    instances: int
+    max_batch: int
+    preferred: tuple[int, ...] = ()
+    delay_us: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Values for one kind of machine; `why` has a reason for each field after it.
+
+    The fields from `max_in_flight` on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
+    free memory below which and `…_used_fraction` the share of used memory above which that step of degradation is
+    taken, on the host and on each GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
+    """
+
+    name: str
+    hardware: str
+    why: Mapping[str, str]
+    encoder: Serving
+    decoder: Serving
+    vocoder: Serving
+    style: Serving
+    text_frontend_instances: int
+    precision: Precision
+    session: Mapping[str, str]
+    qualities: tuple[str, ...]
+    max_in_flight: int
+    max_waiting: int
+    first_chunk_frames: int
+    max_chunk_frames: int
+    idle_unload_seconds: float
+    max_loaded_voices: int
+    default_deadline_seconds: float
+    small_free_bytes: int
+    small_used_fraction: float
+    light_free_bytes: int
+    light_used_fraction: float
+    shed_free_bytes: int
+    shed_used_fraction: float
+    queue_wait_seconds: float
+    recover_seconds: float
+
+    def serving(self, kind: StageKind) -> Serving:
+        """The values for the stages of one kind."""
+        value: Serving = getattr(self, kind.value)
+        return value
+
+    def router_parameters(self) -> dict[str, str]:
+        """The config parameters of the model `tts`."""
+        names = [field.name for field in fields(self)]
+        values = {name: getattr(self, name) for name in names[names.index("max_in_flight") :]}
+        return {name: _text(value) for name, value in values.items()}
+
+    def like(self, name: str, hardware: str, **changes: tuple[Any, str]) -> Profile:
+        """This profile with changes, each a value and the reason for it."""
+        values: dict[str, Any] = {field: value for field, (value, _) in changes.items()}
+        why = {**self.why, **{field: reason for field, (_, reason) in changes.items()}}
+        return replace(self, name=name, hardware=hardware, why=why, **values)
+
+
+def _text(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
