@@ -18,6 +18,7 @@ from ._errors import (
     InvalidRequest,
     OutputError,
     ProtocolError,
+    ServerUnreachable,
     ServiceError,
     ServiceFailed,
     ServiceUnavailable,
@@ -28,15 +29,17 @@ from ._models import (
     Chunk,
     Clause,
     Health,
+    Mark,
     ModelState,
     Notice,
     Phone,
+    Preset,
     Progress,
     Voice,
     VoiceHealth,
     Word,
 )
-from ._request import BOUNDS, QUALITIES, Request
+from ._request import BOUNDS, MAX_STYLE, QUALITIES, Options, Request
 from ._speech import Speech
 from ._sync import Synthesizer
 from ._timeouts import Deadline, Timeout
@@ -44,6 +47,7 @@ from ._transport import AsyncTransport, Transport
 
 __all__ = [
     "BOUNDS",
+    "MAX_STYLE",
     "QUALITIES",
     "AsyncSynthesizer",
     "AsyncTransport",
@@ -55,13 +59,17 @@ __all__ = [
     "DiskFull",
     "Health",
     "InvalidRequest",
+    "Mark",
     "ModelState",
     "Notice",
+    "Options",
     "OutputError",
     "Phone",
+    "Preset",
     "Progress",
     "ProtocolError",
     "Request",
+    "ServerUnreachable",
     "ServiceError",
     "ServiceFailed",
     "ServiceUnavailable",

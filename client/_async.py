@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
-from . import _catalog, _health
+from . import _catalog, _health, _repository
 from ._assemble import Assembly
-from ._errors import ServiceUnavailable, SpeechError, VoiceNotFound
-from ._models import Chunk, Health, Progress, Voice
-from ._request import Request
+from ._errors import ServiceUnavailable, SpeechError
+from ._models import Chunk, Health, Preset, Progress, Voice
+from ._plan import Call, Plan, T
+from ._request import Options, Request
 from ._retry import Pauses
 from ._speech import Speech
 from ._timeouts import Deadline, Timeout
 from ._transport import AsyncTransport
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AsyncSynthesizer:
@@ -64,46 +66,68 @@ class AsyncSynthesizer:
         self,
         text: str,
         *,
-        voice: str | None = None,
-        quality: str | None = None,
-        speaker: str | None = None,
-        emotion: str | None = None,
-        speed: float | None = None,
-        pitch: float | None = None,
-        energy: float | None = None,
         timeout: Timeout | float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[Options],
     ) -> Speech:
         """Speak ``text`` and wait for all of it; arguments and errors as in ``Synthesizer.synthesize``.
 
         Cancelling the task cancels the request on the server.
         """
-        request = Request.checked(
-            text,
-            voice=voice,
-            quality=quality,
-            speaker=speaker,
-            emotion=emotion,
-            speed=speed,
-            pitch=pitch,
-            energy=energy,
-        )
+        request = Request.checked(text, **options)
         return await self._speech(request, self._deadline(timeout), on_progress)
 
+    def stream(
+        self, text: str, *, timeout: Timeout | float | None = None, **options: Unpack[Options]
+    ) -> AsyncGenerator[Chunk, None]:
+        """Speak ``text`` and give its audio piece by piece as it comes; arguments and errors as in ``synthesize``.
+
+        ``aclose()`` of the iterator, or cancelling the task that reads it, cancels the request on the server.
+        """
+        return self._chunks(Request.checked(text, **options), self._deadline(timeout))
+
     async def voices(self, *, timeout: Timeout | float | None = None) -> list[Voice]:
-        """Every voice of the server, by name; those that are not loaded with ``ready`` false.
+        """Every voice of the server, by name, with the state it is in.
 
         Raises:
             ServiceError: the service failed.
         """
-        return await self._voices(self._deadline(timeout))
+        return await self._run(_catalog.voices(), timeout)
+
+    async def styles(self, *, timeout: Timeout | float | None = None) -> tuple[Preset, ...]:
+        """The presets: what ``style`` may name. It may also be an instruction in plain words.
+
+        Raises:
+            ServiceError: the service failed.
+        """
+        return await self._run(_catalog.presets(), timeout)
+
+    async def load(self, voice: str, *, timeout: Timeout | float | None = None) -> Voice:
+        """Load a voice of the server's repository; nothing happens to one that is loaded.
+
+        Raises:
+            VoiceNotFound: there is none of that name, or it is a model that voices share.
+            ServiceFailed: it cannot be loaded, or this server does not load voices while it runs.
+            ServiceError: the service failed.
+        """
+        return await self._run(_repository.load(voice), timeout)
+
+    async def unload(self, voice: str, *, timeout: Timeout | float | None = None) -> None:
+        """Unload a voice; what it shares with others stays. Requests under way end first, after this returns.
+
+        Raises:
+            VoiceNotFound: there is none of that name, or it is a model that voices share.
+            ServiceFailed: this server does not unload voices while it runs.
+            ServiceError: the service failed.
+        """
+        await self._run(_repository.unload(voice), timeout)
 
     async def health(self, *, timeout: Timeout | float | None = None) -> Health:
         """Try every ready voice with a short sentence. A service that fails is a result, not an error."""
         deadline = self._deadline(timeout)
         try:
-            version = await self._retrying(deadline, lambda: self._transport.version(deadline))
-            voices = [voice for voice in await self._voices(deadline) if voice.ready]
+            version = await self._retrying(deadline, Call("version"))
+            voices = [voice for voice in await self._run(_catalog.voices(), deadline) if voice.ready]
         except SpeechError as error:
             return _health.unreachable(self._server, error)
         results = []
@@ -130,37 +154,37 @@ class AsyncSynthesizer:
         """The chunks as they arrive. Closing this cancels the request on the server."""
         pauses = Pauses(deadline)
         while True:
-            answered = False
+            spoken = False
             try:
                 async with aclosing(self._transport.synthesize(request, deadline)) as chunks:
                     async for chunk in chunks:
-                        answered = True
+                        spoken = spoken or chunk.samples.size > 0
                         yield chunk
                 return
             except ServiceUnavailable as error:
-                pause = pauses.after(error, answered=answered)
+                pause = pauses.after(error, spoken=spoken)
             await asyncio.sleep(pause)
 
-    async def _voices(self, deadline: Deadline) -> list[Voice]:
-        models = await self._retrying(deadline, lambda: self._transport.models(deadline))
-        voices = _catalog.absent_voices(models)
-        for model in models:
-            if model.ready:
-                found = await self._retrying(deadline, lambda name=model.name: self._voice(name, deadline))  # type: ignore[misc]
-                voices += [found] if found else []
-        return sorted(voices, key=lambda voice: voice.name)
-
-    async def _voice(self, name: str, deadline: Deadline) -> Voice | None:
+    async def _run(self, plan: Plan[T], timeout: Timeout | float | Deadline | None) -> T:
+        """Carry out a plan: each call is tried again where that may help."""
+        deadline = timeout if isinstance(timeout, Deadline) else self._deadline(timeout)
         try:
-            return _catalog.voice(name, await self._transport.parameters(name, deadline))
-        except VoiceNotFound:  # unloaded since the index was read
-            return None
+            call = next(plan)
+            while True:
+                try:
+                    answer = await self._retrying(deadline, call)
+                except SpeechError as error:
+                    call = plan.throw(error)
+                else:
+                    call = plan.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
-    async def _retrying(self, deadline: Deadline, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retrying(self, deadline: Deadline, call: Call) -> Any:
         pauses = Pauses(deadline)
         while True:
             try:
-                return await call()
+                return await getattr(self._transport, call.method)(*call.arguments, deadline)
             except ServiceUnavailable as error:
                 pause = pauses.after(error)
             await asyncio.sleep(pause)

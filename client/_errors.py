@@ -5,7 +5,8 @@ SpeechError
 │   └── VoiceNotFound         no such voice (or model) on this server
 ├── ServiceError              the request may be right, the service did not fulfil it
 │   ├── ServiceUnavailable    no server there, or it cannot answer now: a later retry may
-│   │   └── ConnectTimeout    nothing answered at the address within the connect timeout
+│   │   └── ServerUnreachable no connection to a server, or it was lost
+│   │       └── ConnectTimeout    nothing answered at the address within the connect timeout
 │   ├── DeadlineExceeded      no complete answer within the total timeout
 │   ├── ServiceFailed         a defect of the service
 │   └── ProtocolError         the answer is not what the front door promises
@@ -38,10 +39,21 @@ class ServiceError(SpeechError):
 
 
 class ServiceUnavailable(ServiceError):
-    """No server at the address, or it cannot answer now (gRPC UNAVAILABLE): a retry may help."""
+    """No server at the address, or it cannot answer now (gRPC UNAVAILABLE): a retry may help.
+
+    ``retry_after`` is after how many seconds the server asks to be tried again; ``None``: it did not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
-class ConnectTimeout(ServiceUnavailable):
+class ServerUnreachable(ServiceUnavailable):
+    """There is no connection to a server at the address."""
+
+
+class ConnectTimeout(ServerUnreachable):
     """Nothing answered at the address within ``Timeout.connect`` seconds."""
 
 

@@ -33,8 +33,8 @@ class GrpcTransport:
 
     def synthesize(self, request: Request, deadline: Deadline) -> Generator[Chunk, None, None]:
         """See ``Transport.synthesize``."""
-        message = encode(request)
         self._connect(deadline)
+        message = encode(request, deadline)
         call = self._stub.ModelStreamInfer(iter([message]), timeout=deadline.left())
         last = False
         try:
@@ -57,12 +57,20 @@ class GrpcTransport:
     def models(self, deadline: Deadline) -> Sequence[ModelState]:
         """See ``Transport.models``."""
         index = self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
-        return [ModelState(model.name, model.state == "READY") for model in index.models]
+        return [ModelState(model.name, model.state, model.reason) for model in index.models]
 
     def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         """See ``Transport.parameters``."""
         answer = self._call("ModelConfig", service_pb2.ModelConfigRequest(name=model), deadline)
         return {key: value.string_value for key, value in answer.config.parameters.items()}
+
+    def load(self, model: str, deadline: Deadline) -> None:
+        """See ``Transport.load``."""
+        self._call("RepositoryModelLoad", service_pb2.RepositoryModelLoadRequest(model_name=model), deadline)
+
+    def unload(self, model: str, deadline: Deadline) -> None:
+        """See ``Transport.unload``."""
+        self._call("RepositoryModelUnload", service_pb2.RepositoryModelUnloadRequest(model_name=model), deadline)
 
     def version(self, deadline: Deadline) -> str:
         """See ``Transport.version``."""

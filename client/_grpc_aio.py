@@ -28,8 +28,8 @@ class AsyncGrpcTransport:
 
     async def synthesize(self, request: Request, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
         """See ``AsyncTransport.synthesize``."""
-        message = encode(request)
         await self._connect(deadline)
+        message = encode(request, deadline)
         stub = self._stub()
         call = stub.ModelStreamInfer(iter([message]), timeout=deadline.left())
         last = False
@@ -53,12 +53,20 @@ class AsyncGrpcTransport:
     async def models(self, deadline: Deadline) -> Sequence[ModelState]:
         """See ``AsyncTransport.models``."""
         index = await self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
-        return [ModelState(model.name, model.state == "READY") for model in index.models]
+        return [ModelState(model.name, model.state, model.reason) for model in index.models]
 
     async def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         """See ``AsyncTransport.parameters``."""
         answer = await self._call("ModelConfig", service_pb2.ModelConfigRequest(name=model), deadline)
         return {key: value.string_value for key, value in answer.config.parameters.items()}
+
+    async def load(self, model: str, deadline: Deadline) -> None:
+        """See ``AsyncTransport.load``."""
+        await self._call("RepositoryModelLoad", service_pb2.RepositoryModelLoadRequest(model_name=model), deadline)
+
+    async def unload(self, model: str, deadline: Deadline) -> None:
+        """See ``AsyncTransport.unload``."""
+        await self._call("RepositoryModelUnload", service_pb2.RepositoryModelUnloadRequest(model_name=model), deadline)
 
     async def version(self, deadline: Deadline) -> str:
         """See ``AsyncTransport.version``."""

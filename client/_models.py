@@ -39,11 +39,19 @@ class Clause:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A mark that was set in the text, and when the audio reaches it."""
+
+    name: str
+    time: float
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that was done differently from what was asked.
 
-    ``kind`` is ``clamped``, ``skipped``, ``spelled``, ``lexicon`` or ``quality``; ``text`` is what it is
-    about and ``message`` a sentence for people.
+    ``kind`` is ``clamped``, ``skipped``, ``spelled``, ``lexicon``, ``quality``, ``degraded``, ``style``,
+    ``dictionary`` or ``markup``; ``text`` is what it is about and ``message`` a sentence for people.
     """
 
     kind: str
@@ -63,13 +71,15 @@ class Progress:
 class Voice:
     """A voice and what it can do.
 
+    ``state`` is ``ready``, ``unloaded``, ``loading`` or ``broken``, and ``reason`` says why it is broken.
     ``limits`` maps ``speed`` (factor), ``pitch`` (semitones) and ``energy`` (dB) to the lowest and highest
     value that the voice can do; a request beyond them is clamped and reported. ``qualities`` are best first.
-    The server tells nothing of a voice that is not ready but its name: its other fields are empty.
+    The server tells nothing of a voice that is not ready but its name and state: its other fields are empty.
     """
 
     name: str
-    ready: bool
+    state: str
+    reason: str = ""
     family: str = ""
     sample_rate: int = 0
     languages: tuple[str, ...] = ()
@@ -77,6 +87,19 @@ class Voice:
     emotions: tuple[str, ...] = ()
     qualities: tuple[str, ...] = ()
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can speak now."""
+        return self.state == "ready"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A style with a name, and the instruction that it stands for."""
+
+    name: str
+    instruction: str
 
 
 @dataclass(frozen=True)
@@ -104,17 +127,28 @@ class Health:
 
 @dataclass(frozen=True)
 class ModelState:
-    """One line of the server's repository index."""
+    """One line of the server's repository index.
+
+    ``state`` is Triton's word: ``READY``, ``LOADING``, ``UNLOADING``, ``UNAVAILABLE``, or empty for a model that
+    was never loaded. ``reason`` says why it is unavailable, ``unloaded`` where somebody asked for that.
+    """
 
     name: str
-    ready: bool
+    state: str
+    reason: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be called."""
+        return self.state == "READY"
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """One response of a synthesis.
+    """One response of a synthesis: the next piece of its audio.
 
-    ``samples`` is int16 of shape ``[n]``, ``n`` may be 0; ``sample_rate`` is in Hz, 0 without audio.
+    ``samples`` is int16 of shape ``[n]``, ``n`` may be 0; ``sample_rate`` is in Hz, 0 without audio. ``clauses``
+    holds those whose first samples are in this piece: a long clause is told once and goes on in later ones.
     """
 
     samples: NDArray[np.int16]
@@ -124,3 +158,4 @@ class Chunk:
     voice: str = ""
     quality: str = ""
     progress: Progress | None = None
+    marks: tuple[Mark, ...] = ()

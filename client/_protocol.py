@@ -14,8 +14,9 @@ import numpy as np
 from tritonclient.grpc import service_pb2
 
 from ._errors import ProtocolError
-from ._models import Chunk, Clause, Notice, Phone, Progress, Word
+from ._models import Chunk, Clause, Mark, Notice, Phone, Progress, Word
 from ._request import Request
+from ._timeouts import Deadline
 
 MODEL = "tts"
 _CODED = re.compile(r"(?P<code>[A-Z_]+): (?P<message>.*)", re.DOTALL)
@@ -44,20 +45,32 @@ class StreamError(Exception):
         return self._details
 
 
-def encode(request: Request) -> Any:
-    """``request`` as a ``ModelInferRequest`` that asks for the mark of the last response."""
+def encode(request: Request, deadline: Deadline) -> Any:
+    """``request`` as a ``ModelInferRequest`` that asks for the mark of the last response.
+
+    It carries what is left of the deadline, so that the server can refuse at once what it cannot begin in time.
+
+    Raises:
+        DeadlineExceeded: nothing is left.
+    """
     message = service_pb2.ModelInferRequest(model_name=MODEL)
-    for name in ("text", "voice", "quality", "speaker", "emotion"):
-        value = getattr(request, name)
-        if value is not None:
-            data = value.encode()
-            _add_input(message, name.upper(), "BYTES", struct.pack("<I", len(data)) + data)
+    for name in ("text", "voice", "quality", "speaker", "emotion", "style"):
+        _add_string(message, name, getattr(request, name))
+    if request.dictionary is not None:
+        _add_string(message, "dictionary", json.dumps(dict(request.dictionary), ensure_ascii=False))
     for name in ("speed", "pitch", "energy"):
         value = getattr(request, name)
         if value is not None:
             _add_input(message, name.upper(), "FP32", struct.pack("<f", value))
     message.parameters["triton_enable_empty_final_response"].bool_param = True
+    message.parameters["timeout"].int64_param = max(1, int(deadline.left() * 1e6))
     return message
+
+
+def _add_string(message: Any, name: str, value: str | None) -> None:
+    if value is not None:
+        data = value.encode()
+        _add_input(message, name.upper(), "BYTES", struct.pack("<I", len(data)) + data)
 
 
 def _add_input(message: Any, name: str, datatype: str, raw: bytes) -> None:
@@ -119,6 +132,7 @@ def _chunk(samples: Any, sample_rate: int, events: str) -> Chunk:
             samples=samples.astype(np.int16, copy=False),
             sample_rate=sample_rate,
             clauses=tuple(_clause(item) for item in tree.get("clauses", ())),
+            marks=tuple(_mark(item) for item in tree.get("marks", ())),
             notices=tuple(_notice(item) for item in tree.get("notices", ())),
             voice=str(tree.get("voice", "")),
             quality=str(tree.get("quality", "")),
@@ -137,6 +151,13 @@ def _words(items: Iterable[Mapping[str, Any]]) -> Iterable[Word]:
     for item in items:
         phones = tuple(Phone(str(phone["phone"]), *_times(phone)) for phone in item.get("phones", ()))
         yield Word(str(item["text"]), *_times(item), phones)
+
+
+def _mark(item: Mapping[str, Any]) -> Mark:
+    time = float(item["time"])
+    if not 0 <= time < math.inf:
+        raise ValueError(f"time {time} of a mark is not possible")
+    return Mark(str(item["name"]), time)
 
 
 def _notice(item: Mapping[str, Any]) -> Notice:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from ._errors import InvalidRequest
 
@@ -17,6 +20,35 @@ BOUNDS = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0), "energy": (-12.0, 12.0)}
 A voice may do less; inside these bounds the server clamps to what it can do and says so in a notice.
 """
 
+MAX_STYLE = 500
+"""Most characters of a style."""
+
+
+class Options(TypedDict, total=False):
+    """What a request may ask for besides its text. What is left out or ``None``, the server chooses.
+
+    Keys:
+        voice: a name from ``voices()``.
+        quality: ``high``, ``balanced`` or ``fast``, or 高保真, 平衡 or 快速.
+        speaker: one of the voice's speakers.
+        emotion: one of the voice's emotions.
+        style: the name of a preset (see ``styles()``) or an instruction in plain words, up to ``MAX_STYLE`` characters.
+        dictionary: how to say words: each to its reading, pinyin with tone digits (``"chong2 qing4"``) or other text.
+        speed: 0.5 to 2.0, more is faster.
+        pitch: -12 to 12 semitones.
+        energy: -12 to 12 dB.
+    """
+
+    voice: str | None
+    quality: str | None
+    speaker: str | None
+    emotion: str | None
+    style: str | None
+    dictionary: Mapping[str, str] | None
+    speed: float | None
+    pitch: float | None
+    energy: float | None
+
 
 @dataclass(frozen=True)
 class Request:
@@ -27,6 +59,8 @@ class Request:
     quality: str | None = None
     speaker: str | None = None
     emotion: str | None = None
+    style: str | None = None
+    dictionary: Mapping[str, str] | None = None
     speed: float | None = None
     pitch: float | None = None
     energy: float | None = None
@@ -40,11 +74,13 @@ class Request:
         quality: str | None = None,
         speaker: str | None = None,
         emotion: str | None = None,
+        style: str | None = None,
+        dictionary: Mapping[str, str] | None = None,
         speed: float | None = None,
         pitch: float | None = None,
         energy: float | None = None,
     ) -> Request:
-        """A request whose values have the right types and lie within ``BOUNDS``.
+        """A request whose values have the right types and lie within ``BOUNDS``; an empty dictionary is none.
 
         Raises:
             InvalidRequest: one does not.
@@ -55,6 +91,8 @@ class Request:
             quality=None if quality is None else _quality(quality),
             speaker=None if speaker is None else _string("speaker", speaker),
             emotion=None if emotion is None else _string("emotion", emotion),
+            style=None if style is None else _style(style),
+            dictionary=None if dictionary is None else _dictionary(dictionary),
             speed=None if speed is None else _number("speed", speed),
             pitch=None if pitch is None else _number("pitch", pitch),
             energy=None if energy is None else _number("energy", energy),
@@ -71,6 +109,23 @@ def _string(name: str, value: object) -> str:
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"{name} must be Unicode text, got a lone surrogate at character {error.start}") from None
     return value
+
+
+def _style(value: object) -> str:
+    style = _string("style", value)
+    if len(style) > MAX_STYLE:
+        raise InvalidRequest(f"style has {len(style)} characters, the most is {MAX_STYLE}: shorten it")
+    return style
+
+
+def _dictionary(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"dictionary must map words to readings, got {type(value).__name__}")
+    return {_string("a word of the dictionary", word): _reading(word, value[word]) for word in value} or None
+
+
+def _reading(word: str, value: object) -> str:
+    return _string(f"the reading of {json.dumps(word[:20], ensure_ascii=False)} in the dictionary", value)
 
 
 def _quality(value: object) -> str:

@@ -1,4 +1,4 @@
-"""When to try again: what the server has not begun to answer, a few times, and within the deadline."""
+"""When to try again: what the server has not begun to speak, a few times, and within the deadline."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ class Pauses:
         self._deadline = deadline
         self._failed = 0
 
-    def after(self, error: ServiceUnavailable, *, answered: bool = False) -> float:
-        """Seconds before the next attempt: exponential, with jitter so that clients do not come in step.
+    def after(self, error: ServiceUnavailable, *, spoken: bool = False) -> float:
+        """Seconds before the next attempt.
 
-        ``answered`` says that a response had arrived before the error.
+        What the server asks for, or else exponential; with jitter, so that clients do not come in step.
+        ``spoken`` says that audio had arrived before the error.
 
         Raises:
             ServiceUnavailable: ``error`` itself, when another attempt is not safe or not worth it.
         """
         self._failed += 1
-        pause: float = FIRST_PAUSE * 2 ** (self._failed - 1) * random.uniform(0.5, 1.0)
-        if answered or isinstance(error, ConnectTimeout) or self._failed >= ATTEMPTS:
+        if spoken or isinstance(error, ConnectTimeout) or self._failed >= ATTEMPTS:
             raise error
+        pause: float
+        if error.retry_after is None:
+            pause = FIRST_PAUSE * 2 ** (self._failed - 1) * random.uniform(0.5, 1.0)
+        else:
+            pause = error.retry_after * random.uniform(1.0, 1.2)
         if pause >= self._deadline.remaining():
             raise error
         return pause

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import audio, subtitles
 from ._errors import ProtocolError
-from ._models import Clause, Notice, Word
+from ._models import Clause, Mark, Notice, Word
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class Speech:
         quality: the quality that it spoke with.
         first_audio: seconds from the request to the first samples.
         elapsed: seconds from the request to the last samples.
+        marks: those that were set in the text, with their times.
     """
 
     samples: NDArray[np.int16]
@@ -36,6 +37,7 @@ class Speech:
     quality: str
     first_audio: float
     elapsed: float
+    marks: tuple[Mark, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -8,7 +8,9 @@ import grpc
 
 from ._errors import (
     ConnectTimeout,
+    DeadlineExceeded,
     InvalidRequest,
+    ServerUnreachable,
     ServiceFailed,
     ServiceUnavailable,
     SpeechError,
@@ -29,6 +31,9 @@ _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
 _UNRESOLVED = re.compile(r"DNS resolution|name resolution|resolv|Domain name not found", re.IGNORECASE)
 _NOT_GRPC = re.compile(r"http1|http2|HTTP/[12]|SETTINGS frame", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"failed to connect|connection refused|unreachable|no route", re.IGNORECASE)
+_RETRY_AFTER = re.compile(r"retry after ([0-9]+(?:\.[0-9]+)?) ?s")
+_DEAD_STUB = re.compile(r"stub process .*is not healthy", re.IGNORECASE)
+_UNMANAGED = "explicit model load / unload is not allowed"
 _LOST = re.compile(r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg", re.IGNORECASE)
 
 
@@ -65,13 +70,21 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidRequest(text)
     if code is not grpc.StatusCode.NOT_FOUND and _NOT_GRPC.search(text):
-        return ServiceUnavailable(f"{server} does not speak gRPC: give the server's gRPC port, usually 8001")
+        return ServerUnreachable(f"{server} does not speak gRPC: give the server's gRPC port, usually 8001")
+    if _UNMANAGED in text:
+        return ServiceFailed(
+            f"the server at {server} does not load voices while it runs: start it with --model-control-mode=explicit"
+        )
+    if _DEAD_STUB.search(text):
+        return ServiceUnavailable(f"a model of the server died and may be coming back, try again later: {text}")
     if "unknown model: 'tts'" in text:
         return ServiceUnavailable(f"the server at {server} has no model 'tts' ready: see its log")
     if code is grpc.StatusCode.NOT_FOUND:
         return VoiceNotFound(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return deadline.exceeded()
+        # gRPC's own words say nothing; the front door's say what the request was waiting for.
+        reason = "" if text.lower() == "deadline exceeded" else f" ({text})"
+        return DeadlineExceeded(f"{deadline.exceeded()}{reason}")
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(text, server)
     if code is grpc.StatusCode.CANCELLED:
@@ -83,9 +96,11 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
 
 def _unavailable(text: str, server: str) -> ServiceUnavailable:
     if _UNRESOLVED.search(text):
-        return ServiceUnavailable(f"cannot find the host of {server}: check the address")
+        return ServerUnreachable(f"cannot find the host of {server}: check the address")
     if _NOT_CONNECTED.search(text):
-        return ServiceUnavailable(f"no gRPC server at {server}: start one, or give its gRPC port")
+        return ServerUnreachable(f"no gRPC server at {server}: start one, or give its gRPC port")
     if _LOST.search(text):
-        return ServiceUnavailable(f"the connection to {server} was lost: try again ({text})")
-    return ServiceUnavailable(f"the server cannot answer now, try again later: {text}")
+        return ServerUnreachable(f"the connection to {server} was lost: try again ({text})")
+    hint = _RETRY_AFTER.search(text)
+    message = f"the server cannot answer now, try again later: {text}"
+    return ServiceUnavailable(message, None if hint is None else float(hint[1]))

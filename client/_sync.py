@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
-from . import _catalog, _health
+from . import _catalog, _health, _repository
 from ._assemble import Assembly
-from ._errors import ServiceUnavailable, SpeechError, VoiceNotFound
-from ._models import Chunk, Health, Progress, Voice
-from ._request import Request
+from ._errors import ServiceUnavailable, SpeechError
+from ._models import Chunk, Health, Preset, Progress, Voice
+from ._plan import Call, Plan, T
+from ._request import Options, Request
 from ._retry import Pauses
 from ._speech import Speech
 from ._timeouts import Deadline, Timeout
 from ._transport import Transport
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Synthesizer:
@@ -66,29 +68,17 @@ class Synthesizer:
         self,
         text: str,
         *,
-        voice: str | None = None,
-        quality: str | None = None,
-        speaker: str | None = None,
-        emotion: str | None = None,
-        speed: float | None = None,
-        pitch: float | None = None,
-        energy: float | None = None,
         timeout: Timeout | float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[Options],
     ) -> Speech:
         """Speak ``text`` and wait for all of it. What is left out, the server chooses.
 
         Args:
-            text: what to say, in any length that the server takes.
-            voice: a name from ``voices()``.
-            quality: ``high``, ``balanced`` or ``fast``, or 高保真, 平衡 or 快速.
-            speaker: one of the voice's speakers.
-            emotion: one of the voice's emotions.
-            speed: 0.5 to 2.0, more is faster.
-            pitch: -12 to 12 semitones.
-            energy: -12 to 12 dB.
+            text: what to say, in any length that the server takes; plain or with markup.
             timeout: limits of this call in place of the client's.
             on_progress: called after each response that tells how far the text is spoken.
+            options: voice, quality, style and so on, see ``Options``.
 
         Raises:
             InvalidRequest: an argument is wrong.
@@ -97,32 +87,61 @@ class Synthesizer:
             DeadlineExceeded: not complete in time.
             ServiceError: the service failed.
         """
-        request = Request.checked(
-            text,
-            voice=voice,
-            quality=quality,
-            speaker=speaker,
-            emotion=emotion,
-            speed=speed,
-            pitch=pitch,
-            energy=energy,
-        )
+        request = Request.checked(text, **options)
         return self._speech(request, self._deadline(timeout), on_progress)
 
+    def stream(
+        self, text: str, *, timeout: Timeout | float | None = None, **options: Unpack[Options]
+    ) -> Generator[Chunk, None, None]:
+        """Speak ``text`` and give its audio piece by piece as it comes; arguments and errors as in ``synthesize``.
+
+        Wrong arguments are refused at once, everything else while iterating. The time that the caller takes for a
+        piece counts against the timeout. ``close()`` of the iterator cancels the request on the server.
+        """
+        return self._chunks(Request.checked(text, **options), self._deadline(timeout))
+
     def voices(self, *, timeout: Timeout | float | None = None) -> list[Voice]:
-        """Every voice of the server, by name; those that are not loaded with ``ready`` false.
+        """Every voice of the server, by name, with the state it is in.
 
         Raises:
             ServiceError: the service failed.
         """
-        return self._voices(self._deadline(timeout))
+        return self._run(_catalog.voices(), timeout)
+
+    def styles(self, *, timeout: Timeout | float | None = None) -> tuple[Preset, ...]:
+        """The presets: what ``style`` may name. It may also be an instruction in plain words.
+
+        Raises:
+            ServiceError: the service failed.
+        """
+        return self._run(_catalog.presets(), timeout)
+
+    def load(self, voice: str, *, timeout: Timeout | float | None = None) -> Voice:
+        """Load a voice of the server's repository; nothing happens to one that is loaded.
+
+        Raises:
+            VoiceNotFound: there is none of that name, or it is a model that voices share.
+            ServiceFailed: it cannot be loaded, or this server does not load voices while it runs.
+            ServiceError: the service failed.
+        """
+        return self._run(_repository.load(voice), timeout)
+
+    def unload(self, voice: str, *, timeout: Timeout | float | None = None) -> None:
+        """Unload a voice; what it shares with others stays. Requests under way end first, after this returns.
+
+        Raises:
+            VoiceNotFound: there is none of that name, or it is a model that voices share.
+            ServiceFailed: this server does not unload voices while it runs.
+            ServiceError: the service failed.
+        """
+        self._run(_repository.unload(voice), timeout)
 
     def health(self, *, timeout: Timeout | float | None = None) -> Health:
         """Try every ready voice with a short sentence. A service that fails is a result, not an error."""
         deadline = self._deadline(timeout)
         try:
-            version = self._retrying(deadline, lambda: self._transport.version(deadline))
-            voices = [voice for voice in self._voices(deadline) if voice.ready]
+            version = self._retrying(deadline, Call("version"))
+            voices = [voice for voice in self._run(_catalog.voices(), deadline) if voice.ready]
         except SpeechError as error:
             return _health.unreachable(self._server, error)
         results = []
@@ -149,37 +168,37 @@ class Synthesizer:
         """The chunks as they arrive. Closing this cancels the request on the server."""
         pauses = Pauses(deadline)
         while True:
-            answered = False
+            spoken = False
             try:
                 with closing(self._transport.synthesize(request, deadline)) as chunks:
                     for chunk in chunks:
-                        answered = True
+                        spoken = spoken or chunk.samples.size > 0
                         yield chunk
                 return
             except ServiceUnavailable as error:
-                pause = pauses.after(error, answered=answered)
+                pause = pauses.after(error, spoken=spoken)
             time.sleep(pause)
 
-    def _voices(self, deadline: Deadline) -> list[Voice]:
-        models = self._retrying(deadline, lambda: self._transport.models(deadline))
-        voices = _catalog.absent_voices(models)
-        for model in models:
-            if model.ready:
-                found = self._retrying(deadline, lambda name=model.name: self._voice(name, deadline))  # type: ignore[misc]
-                voices += [found] if found else []
-        return sorted(voices, key=lambda voice: voice.name)
-
-    def _voice(self, name: str, deadline: Deadline) -> Voice | None:
+    def _run(self, plan: Plan[T], timeout: Timeout | float | Deadline | None) -> T:
+        """Carry out a plan: each call is tried again where that may help."""
+        deadline = timeout if isinstance(timeout, Deadline) else self._deadline(timeout)
         try:
-            return _catalog.voice(name, self._transport.parameters(name, deadline))
-        except VoiceNotFound:  # unloaded since the index was read
-            return None
+            call = next(plan)
+            while True:
+                try:
+                    answer = self._retrying(deadline, call)
+                except SpeechError as error:
+                    call = plan.throw(error)
+                else:
+                    call = plan.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
-    def _retrying(self, deadline: Deadline, call: Callable[[], T]) -> T:
+    def _retrying(self, deadline: Deadline, call: Call) -> Any:
         pauses = Pauses(deadline)
         while True:
             try:
-                return call()
+                return getattr(self._transport, call.method)(*call.arguments, deadline)
             except ServiceUnavailable as error:
                 pause = pauses.after(error)
             time.sleep(pause)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from ._errors import DeadlineExceeded, InvalidRequest
 
+LONGEST = 1e7
+"""The longest wait, four months: what gRPC is given cannot hold every number of seconds."""
+
 
 @dataclass(frozen=True)
 class Timeout:
@@ -38,7 +41,7 @@ class Deadline:
 
     def __init__(self, timeout: Timeout) -> None:
         self.timeout = timeout
-        self._end = time.monotonic() + timeout.total
+        self._end = time.monotonic() + min(timeout.total, LONGEST)
 
     def remaining(self) -> float:
         """Seconds left, never negative."""

@@ -25,6 +25,14 @@ class Transport(Protocol):
         """The ``parameters`` of a model's config; raises ``VoiceNotFound`` where there is no such model."""
         ...
 
+    def load(self, model: str, deadline: Deadline) -> None:
+        """Load a model, an ensemble with its steps; one that is loaded stays as it is."""
+        ...
+
+    def unload(self, model: str, deadline: Deadline) -> None:
+        """Unload a model and no other; it may be leaving still when this returns."""
+        ...
+
     def version(self, deadline: Deadline) -> str:
         """The server's name and version, such as ``triton 2.51.0``."""
         ...
@@ -47,6 +55,14 @@ class AsyncTransport(Protocol):
 
     async def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         """The ``parameters`` of a model's config; raises ``VoiceNotFound`` where there is no such model."""
+        ...
+
+    async def load(self, model: str, deadline: Deadline) -> None:
+        """Load a model, an ensemble with its steps; one that is loaded stays as it is."""
+        ...
+
+    async def unload(self, model: str, deadline: Deadline) -> None:
+        """Unload a model and no other; it may be leaving still when this returns."""
         ...
 
     async def version(self, deadline: Deadline) -> str:

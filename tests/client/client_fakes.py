@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from client import Chunk, Clause, Deadline, ModelState, Notice, Progress, Request, VoiceNotFound, Word
+from client import Chunk, Clause, Deadline, Mark, ModelState, Notice, Progress, Request, VoiceNotFound, Word
 
 RATE = 24000
 DEMO = {
@@ -24,8 +24,12 @@ DEMO = {
     "speakers": "[]",
     "emotions": '["happy", "sad"]',
     "qualities": '["balanced", "fast"]',
+    "stages": '["encoder", "melgan"]',
+    "style": "",
     "limits": '{"speed": [0.5, 2.0], "pitch": [-4.0, 4.0], "energy": [-6.0, 6.0]}',
 }
+
+PRESETS = '[{"name": "温柔", "instruction": "用温柔的声音慢慢地说"}]'
 
 Step = Chunk | BaseException
 Call = Callable[..., Any]  # of a client's method: (fake or address, method, its arguments) -> what it gives
@@ -45,6 +49,7 @@ def speech_chunk(
         voice="demo",
         quality="balanced",
         progress=Progress(done, 6),
+        marks=(Mark("m", start),),
     )
 
 
@@ -57,6 +62,7 @@ class FakeTransport:
         self.index: list[ModelState] | None = None
         self.failures: list[Exception] = []
         self.requests: list[Request] = []
+        self.changes: list[str] = []
         self.open_streams = 0
         self.closed = False
 
@@ -75,12 +81,20 @@ class FakeTransport:
     def models(self, deadline: Deadline) -> Sequence[ModelState]:
         if self.failures:
             raise self.failures.pop(0)
-        return self.index if self.index is not None else [ModelState(name, True) for name in self.configs]
+        return self.index if self.index is not None else [ModelState(name, "READY") for name in self.configs]
 
     def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         if model not in self.configs:
             raise VoiceNotFound(f"no model {model}")
         return self.configs[model]
+
+    def load(self, model: str, deadline: Deadline) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.changes.append(f"+{model}")
+
+    def unload(self, model: str, deadline: Deadline) -> None:
+        self.changes.append(f"-{model}")
 
     def version(self, deadline: Deadline) -> str:
         return "triton 2.51.0"
@@ -109,6 +123,12 @@ class AsyncFakeTransport:
     async def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         return self.fake.parameters(model, deadline)
 
+    async def load(self, model: str, deadline: Deadline) -> None:
+        self.fake.load(model, deadline)
+
+    async def unload(self, model: str, deadline: Deadline) -> None:
+        self.fake.unload(model, deadline)
+
     async def version(self, deadline: Deadline) -> str:
         return self.fake.version(deadline)
 
@@ -126,6 +146,7 @@ def events(**changes: Any) -> dict[str, Any]:
     }
     tree = {
         "clauses": [{"text": "今天，", "start": 0.0, "end": 1.0, "words": [word]}],
+        "marks": [{"name": "here", "time": 0.5}],
         "notices": [{"kind": "skipped", "text": "😀", "message": "😀 cannot be said: it was left out"}],
         "voice": "demo",
         "quality": "balanced",
@@ -190,10 +211,15 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
         self.ended = threading.Event()
         self.models = {
             "demo": "READY",
+            "demo_encoder": "READY",
             "tts": "READY",
             "ghost": "UNAVAILABLE",
             "ghost_encoder": "UNAVAILABLE",
         }
+        self.reasons: dict[str, str] = {}
+        self.configs = {"demo": DEMO, "ghost": DEMO, "tts": {"presets": PRESETS}}
+        self.changes: list[str] = []
+        self.managed = True
         self.server = grpc.server(futures.ThreadPoolExecutor(4))
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
@@ -214,16 +240,33 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
     def RepositoryIndex(self, request: Any, context: Any) -> Any:
         message = service_pb2.RepositoryIndexResponse()
         for name, state in self.models.items():
-            message.models.add(name=name, state=state)
+            message.models.add(name=name, state=state, reason=self.reasons.get(name, ""))
         return message
 
     def ModelConfig(self, request: Any, context: Any) -> Any:
         if self.models.get(request.name) != "READY":
             context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
         message = service_pb2.ModelConfigResponse()
-        for key, value in (DEMO if request.name == "demo" else {}).items():
+        for key, value in self.configs.get(request.name, {}).items():
             message.config.parameters[key].string_value = value
         return message
+
+    def RepositoryModelLoad(self, request: Any, context: Any) -> Any:
+        self._change("+", request.model_name, context)
+        self.models[request.model_name] = "READY"
+        return service_pb2.RepositoryModelLoadResponse()
+
+    def RepositoryModelUnload(self, request: Any, context: Any) -> Any:
+        self._change("-", request.model_name, context)
+        self.models[request.model_name] = "UNAVAILABLE"
+        self.reasons[request.model_name] = "unloaded"
+        return service_pb2.RepositoryModelUnloadResponse()
+
+    def _change(self, sign: str, model: str, context: Any) -> None:
+        if not self.managed:
+            text = "explicit model load / unload is not allowed if polling is enabled"
+            context.abort(grpc.StatusCode.UNAVAILABLE, text)
+        self.changes.append(sign + model)
 
     def ModelStreamInfer(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
         context.add_callback(self.ended.set)

@@ -65,6 +65,9 @@ def test_the_end_is_seen_although_the_stream_stays_open(call: Call) -> None:
     [
         ("INVALID_ARGUMENT: shorten it", InvalidRequest, "shorten it"),
         ("NOT_FOUND: there is no voice 'x'", VoiceNotFound, "there is no voice 'x'"),
+        ("Stub process 'tts_0_0' is not healthy.", ServiceUnavailable, "a model of the server died"),
+        ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "no complete answer within 10 s"),
+        ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "(it waited too long)"),
         ("UNAVAILABLE: full", ServiceUnavailable, "cannot answer now, try again later: full"),
         ("INTERNAL: melgan: broken", ServiceFailed, "the server failed (INTERNAL): melgan: broken"),
         ("Request for unknown model: 'tts' is not found", ServiceUnavailable, "has no model 'tts' ready"),
@@ -122,7 +125,9 @@ def test_a_busy_server_is_asked_again_and_each_request_is_whole(call: Call) -> N
     with Triton(busy, busy, speak) as triton:
         assert call(triton.address, "synthesize", "好").duration == 2.0
     assert len(triton.requests) == 3
-    assert triton.requests[0] == triton.requests[2]
+    assert triton.requests[0].inputs == triton.requests[2].inputs
+    first, last = (triton.requests[number].parameters["timeout"].int64_param for number in (0, 2))
+    assert 10_000_000 > first > last > 0, "each says what is left of the deadline"
 
 
 def test_a_request_is_not_repeated_once_audio_came(call: Call) -> None:

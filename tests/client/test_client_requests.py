@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import BOUNDS, InvalidRequest, Request, Timeout
+from client import BOUNDS, MAX_STYLE, Deadline, DeadlineExceeded, InvalidRequest, Request, Timeout
 from client._protocol import encode
 from client._status import target
 
@@ -66,7 +67,7 @@ def test_an_empty_name_is_refused(name: str) -> None:
 
 
 def test_only_what_was_asked_for_is_sent() -> None:
-    message = encode(Request("好"))
+    message = encode(Request("好"), Deadline(Timeout(5)))
     assert [tensor.name for tensor in message.inputs] == ["TEXT"]
     assert message.raw_input_contents[0] == b"\x03\x00\x00\x00\xe5\xa5\xbd"
     assert message.model_name == "tts"
@@ -74,14 +75,54 @@ def test_only_what_was_asked_for_is_sent() -> None:
 
 
 def test_everything_that_was_asked_for_is_sent_with_its_type() -> None:
-    message = encode(Request("好", "demo", "fast", "a", "happy", 1.5, -2.0, 3.0))
+    words = {"重庆": "chong2 qing4"}
+    request = Request("好", "demo", "fast", "a", "happy", "温柔", words, 1.5, -2.0, 3.0)
+    message = encode(request, Deadline(Timeout(5)))
     sent = {tensor.name: (tensor.datatype, list(tensor.shape)) for tensor in message.inputs}
-    strings = dict.fromkeys(("TEXT", "VOICE", "QUALITY", "SPEAKER", "EMOTION"), ("BYTES", [1]))
+    strings = dict.fromkeys(("TEXT", "VOICE", "QUALITY", "SPEAKER", "EMOTION", "STYLE", "DICTIONARY"), ("BYTES", [1]))
     numbers = dict.fromkeys(("SPEED", "PITCH", "ENERGY"), ("FP32", [1]))
     assert sent == strings | numbers
     raw = dict(zip((tensor.name for tensor in message.inputs), message.raw_input_contents, strict=True))
     assert np.frombuffer(raw["SPEED"], "<f4") == [1.5]
     assert np.frombuffer(raw["PITCH"], "<f4") == [-2.0]
+    assert json.loads(raw["DICTIONARY"][4:]) == words
+
+
+@pytest.mark.parametrize(("seconds", "low", "high"), [(5, 4e6, 5e6), (1e300, 9e12, 1e13), (1e-9, 1, 1)])
+def test_what_is_left_of_the_deadline_is_sent_in_microseconds(seconds: float, low: float, high: float) -> None:
+    deadline = Deadline(Timeout(seconds))
+    try:
+        message = encode(Request("好"), deadline)
+    except DeadlineExceeded:
+        assert seconds < 1, "a deadline that short may be over already"
+    else:
+        assert low <= message.parameters["timeout"].int64_param <= high
+
+
+@pytest.mark.parametrize("style", ["", " ", "x" * (MAX_STYLE + 1), 3])
+def test_a_style_that_is_empty_too_long_or_no_string_is_refused(style: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^style "):
+        Request.checked("好", style=style)
+    assert Request.checked("好", style="轻" * MAX_STYLE).style
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["重庆"], "dictionary must map words to readings, got list"),
+        ({"": "x"}, "a word of the dictionary must not be empty"),
+        ({3: "x"}, "a word of the dictionary must be a string"),
+        ({"重庆": ""}, 'the reading of "重庆" in the dictionary must not be empty'),
+        ({"重庆": None}, 'the reading of "重庆" in the dictionary must be a string'),
+    ],
+)
+def test_a_dictionary_that_does_not_map_words_to_readings_is_refused(words: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        Request.checked("好", dictionary=words)
+
+
+def test_an_empty_dictionary_is_not_sent() -> None:
+    assert Request.checked("好", dictionary={}).dictionary is None
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "5", True])

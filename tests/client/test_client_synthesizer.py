@@ -139,20 +139,22 @@ def test_an_interrupt_ends_the_request() -> None:
 def test_voices_tell_what_their_configs_tell(call: Call) -> None:
     found: list[Voice] = call(FakeTransport(), "voices")
     limits = {"speed": (0.5, 2.0), "pitch": (-4.0, 4.0), "energy": (-6.0, 6.0)}
-    expected = Voice("demo", True, "fastspeech2", 24000, ("zh",), (), ("happy", "sad"), ("balanced", "fast"), limits)
+    expected = Voice(
+        "demo", "ready", "", "fastspeech2", 24000, ("zh",), (), ("happy", "sad"), ("balanced", "fast"), limits
+    )
     assert found == [expected]
 
 
 def test_a_voice_that_is_not_loaded_is_listed_by_name(call: Call) -> None:
     fake = FakeTransport()
     names = ("ghost", "ghost_encoder", "demo", "demo_melgan", "aligner")
-    fake.index = [ModelState(name, name == "demo") for name in names]
+    fake.index = [ModelState(name, "READY" if name == "demo" else "") for name in names]
     assert [(voice.name, voice.ready) for voice in call(fake, "voices")] == [("demo", True), ("ghost", False)]
 
 
 def test_a_voice_that_vanishes_while_asked_is_left_out(call: Call) -> None:
     fake = FakeTransport()
-    fake.index = [ModelState("gone", True), ModelState("demo", True)]
+    fake.index = [ModelState("gone", "READY"), ModelState("demo", "READY")]
     assert [voice.name for voice in call(fake, "voices")] == ["demo"]
 
 
@@ -223,7 +225,7 @@ def test_a_service_without_voices_or_without_an_answer_is_ill(call: Call) -> Non
 
 
 def test_both_clients_take_the_same_arguments() -> None:
-    for method in ("synthesize", "voices", "health"):
+    for method in ("synthesize", "stream", "voices", "styles", "load", "unload", "health"):
         one, other = getattr(Synthesizer, method), getattr(AsyncSynthesizer, method)
         assert inspect.signature(one).parameters == inspect.signature(other).parameters
 
