@@ -2,96 +2,116 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import json
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from synthesis import Arrays, Piece, RefusedError, RequestError, Synthesis, check_quality, check_text
+from calls import Caller
+from door import FrontDoor
+from events import Piece
+from pool import ControlError, NotManaged, VoicePool
+from readings import Sampler
+from request import PASSED_ON
+from settings import Settings
+from telemetry import Telemetry
 
-# How many requests are worked on at once; the others wait for a thread.
-WORKERS = 16
-_PASSED_ON = ("VOICE", "SPEAKER", "EMOTION", "SPEED", "PITCH", "ENERGY")
-
-
-class StageError(Exception):
-    """A stage answered with an error."""
+_INPUTS = ("TEXT", "QUALITY", "STYLE", *PASSED_ON)
+# Triton has no code of its own for these.
+_CODES = {"INVALID_ARGUMENT": "INVALID_ARG", "DEADLINE_EXCEEDED": "UNAVAILABLE"}
 
 
 class TritonPythonModel:
-    """See docs/architecture.md for the tensors. One response per clause."""
+    """See docs/architecture.md for the tensors. One response per chunk of audio."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Start the workers: a request waits for its stages, so that it may not hold up the next one."""
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="tts")
+        """Read the settings and open the door. Raises when a setting is wrong."""
+        parameters = json.loads(args["model_config"]).get("parameters", {})
+        try:
+            settings = Settings.parse({name: value["string_value"] for name, value in parameters.items()})
+        except ValueError as error:
+            raise pb_utils.TritonModelException(f"the config of tts: {error}") from error
+        telemetry = Telemetry(pb_utils.MetricFamily)
+        pool = VoicePool(_Control(), settings, time.monotonic, telemetry)
+        self._door = FrontDoor(
+            settings,
+            pool,
+            telemetry,
+            partial(_caller, pool),
+            Sampler().read,
+            pb_utils.Logger.log_warn,
+            time.monotonic,
+        )
 
     def execute(self, requests: list[Any]) -> None:
-        """Hand each request to a worker."""
+        """Hand each request to the door, which answers on threads of its own."""
         for request in requests:
-            self._workers.submit(_answer, request)
+            tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in _INPUTS}
+            inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
+            self._door.take(inputs, request.timeout() / 1e6, _Answer(request.get_response_sender()))
 
     def finalize(self) -> None:
         """Let the requests in flight end."""
-        self._workers.shutdown()
+        self._door.close()
 
 
-def _answer(request: Any) -> None:
-    sender = request.get_response_sender()
+def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
+    return Caller(pool.revive, check)
+
+
+class _Answer:
+    """A request's responses, through its sender."""
+
+    def __init__(self, sender: Any) -> None:
+        self._sender = sender
+
+    def cancelled(self) -> bool:
+        cancelled: bool = self._sender.is_cancelled()
+        return cancelled
+
+    def send(self, piece: Piece) -> None:
+        self._sender.send(
+            pb_utils.InferenceResponse(
+                [
+                    pb_utils.Tensor("AUDIO", piece.audio),
+                    pb_utils.Tensor("SAMPLE_RATE", np.array([piece.sample_rate], dtype=np.int32)),
+                    pb_utils.Tensor("EVENTS", np.array([piece.events], dtype=np.object_)),
+                ]
+            )
+        )
+
+    def end(self) -> None:
+        self._sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def fail(self, status: str, message: str) -> None:
+        """A stream's response carries no status, so gRPC's name of it stands before the message."""
+        code = getattr(pb_utils.TritonError, _CODES.get(status, status))
+        response = pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{status}: {message}", code))
+        self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+
+class _Control:
+    """Triton's own model control."""
+
+    def ready(self, model: str) -> bool:
+        ready: bool = pb_utils.is_model_ready(model)
+        return ready
+
+    def load(self, model: str) -> None:
+        _controlled(pb_utils.load_model, model)
+
+    def unload(self, model: str) -> None:
+        _controlled(pb_utils.unload_model, model)
+
+
+def _controlled(action: Callable[..., None], model: str) -> None:
     try:
-        raw = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy()[0]
-        quality = pb_utils.get_input_tensor_by_name(request, "QUALITY")
-        asked = None if quality is None else quality.as_numpy()[0].decode("utf-8", "replace")
-        synthesis = Synthesis(_call, check_text(raw), check_quality(asked), _options(request))
-        for piece in synthesis.pieces():
-            if sender.is_cancelled():
-                break
-            sender.send(_response(piece))
-        sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-    except RequestError as error:
-        _fail(sender, str(error), "INVALID_ARG")
-    except RefusedError as error:
-        _fail(sender, str(error), error.code)
-    except StageError as error:
-        _fail(sender, str(error), "INTERNAL")
-    except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
-        pb_utils.Logger.log_error(f"tts: {error!r}")
-        _fail(sender, f"synthesis failed: {error!r}", "INTERNAL")
-
-
-def _fail(sender: Any, message: str, code: str) -> None:
-    """End a request with an error, `code` being a name in `TritonError`.
-
-    A stream's response carries no status, so gRPC's name of it stands before the message as well.
-    """
-    status = {"INVALID_ARG": "INVALID_ARGUMENT"}.get(code, code)
-    error = pb_utils.TritonError(f"{status}: {message}", getattr(pb_utils.TritonError, code))
-    response = pb_utils.InferenceResponse(error=error)
-    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-
-def _options(request: Any) -> Arrays:
-    tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in _PASSED_ON}
-    return {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-
-
-def _call(model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
-    """One inference on another model of this server."""
-    response = pb_utils.InferenceRequest(
-        model_name=model,
-        inputs=[pb_utils.Tensor(name, np.ascontiguousarray(value)) for name, value in inputs.items()],
-        requested_output_names=list(outputs),
-    ).exec()
-    if response.has_error():
-        raise StageError(f"{model}: {response.error().message()}")
-    tensors = {name: pb_utils.get_output_tensor_by_name(response, name) for name in outputs}
-    return {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-
-
-def _response(piece: Piece) -> Any:
-    return pb_utils.InferenceResponse(
-        [
-            pb_utils.Tensor("AUDIO", piece.audio),
-            pb_utils.Tensor("SAMPLE_RATE", np.array([piece.sample_rate], dtype=np.int32)),
-            pb_utils.Tensor("EVENTS", np.array([piece.events], dtype=np.object_)),
-        ]
-    )
+        action(model_name=model)
+    except pb_utils.TritonModelException as error:
+        message = str(error)
+        if "explicit model load / unload is not allowed" in message:
+            raise NotManaged("this server loads all its models at the start") from error
+        raise ControlError(message) from error

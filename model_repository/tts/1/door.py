@@ -1,0 +1,254 @@
+"""The front door: takes requests in, starts as many as the service can bear, and watches over what it can bear."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import Any, Protocol
+
+import numpy.typing as npt
+import styles
+from admission import Admission
+from chunks import ChunkSizes
+from errors import CancelledError, DeadlineError, FrontDoorError, RequestError, UnavailableError
+from events import Piece
+from governor import Governor, Limit, Readings, Step, Thresholds, allowance
+from pool import VoicePool, VoiceUnavailable
+from readings import Memory
+from request import Request
+from settings import Settings
+from speech import Policy, Speech
+from stages import Call, Stages
+from telemetry import Telemetry
+
+SWEEP_SECONDS = 0.1
+GOVERN_SECONDS = 1.0
+# How far a stream may run ahead of what can have been heard while memory is short: nobody knows whether it is read.
+LEAD_SECONDS = 60.0
+
+_STATUS = {"INVALID_ARG": "INVALID_ARGUMENT"}
+_DONE = {
+    Step.SMALL: "fewer requests at once and smaller pieces",
+    Step.LIGHT: "the fast vocoder answers",
+    Step.SHED: "new requests are refused",
+}
+
+
+class Answer(Protocol):
+    """A request's way back to its client."""
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def send(self, piece: Piece) -> None:
+        """One more response."""
+
+    def end(self) -> None:
+        """No more responses."""
+
+    def fail(self, status: str, message: str) -> None:
+        """End with an error; `status` is gRPC's name of it."""
+
+
+class FrontDoor:
+    """Everything between a request and its responses that needs no Triton.
+
+    `caller` makes the function that calls stages, given what is to be checked before each call.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: VoicePool,
+        telemetry: Telemetry,
+        caller: Callable[[Callable[[], None]], Call],
+        memory: Callable[[], Memory],
+        log: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._telemetry = telemetry
+        self._caller = caller
+        self._memory = memory
+        self._log = log
+        self._clock = clock
+        self._presets = {preset.name: preset.instruction for preset in settings.presets}
+        self._preloaded: set[str] = set()
+        most = settings.max_in_flight
+        self._requests = ThreadPoolExecutor(most, thread_name_prefix="request")
+        self._ahead = ThreadPoolExecutor(most, thread_name_prefix="ahead")
+        self._admission = Admission(most, settings.max_waiting, self._requests, clock)
+        self._governor = Governor(_thresholds(settings))
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def take(self, inputs: Mapping[str, npt.NDArray[Any]], timeout: float, answer: Answer) -> None:
+        """Start, queue or refuse a request; `timeout` is its time in seconds, 0 when it names none."""
+        # Not before the first request: until then the server is not ready to be asked anything.
+        if self._watcher.ident is None:
+            self._watcher.start()
+        try:
+            request = Request.read(inputs)
+            if request.style is not None:
+                styles.instruction(request.style, self._presets)
+        except RequestError as error:
+            self._telemetry.ended("INVALID_ARGUMENT")
+            answer.fail("INVALID_ARGUMENT", str(error))
+            return
+        seconds = timeout or self._settings.default_deadline_seconds
+        self._admission.submit(_Ticket(self, request, answer, self._clock(), seconds))
+
+    def close(self) -> None:
+        """Take no more requests and let those in flight end."""
+        self._closing.set()
+        self._admission.close("the server is stopping")
+        self._requests.shutdown()
+        self._ahead.shutdown()
+
+    def work(self, ticket: _Ticket) -> None:
+        """Answer one request, whatever happens."""
+        begin = self._clock()
+        answer = ticket.answer
+        try:
+            self._speak(ticket)
+            outcome = "ok"
+            answer.end()
+        except CancelledError:
+            outcome = "CANCELLED"
+            answer.end()
+        except (FrontDoorError, VoiceUnavailable) as error:
+            code = error.code if isinstance(error, FrontDoorError) else UnavailableError.code
+            outcome = _STATUS.get(code, code)
+            answer.fail(outcome, str(error))
+        except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
+            outcome = "INTERNAL"
+            self._log(f"tts: {error!r}")
+            answer.fail("INTERNAL", f"synthesis failed: {error!r}")
+        finally:
+            self._admission.finished(self._clock() - begin)
+        self._telemetry.ended(outcome)
+
+    def refused(self, code: str) -> None:
+        """A request ended, with gRPC's name of its status, without having been started."""
+        self._telemetry.refused(code)
+
+    def _speak(self, ticket: _Ticket) -> None:
+        def check() -> None:
+            if ticket.answer.cancelled():
+                raise CancelledError
+            if self._clock() > ticket.deadline:
+                raise DeadlineError(f"not complete within {ticket.seconds:g} s: send less text or allow more time")
+
+        stages = Stages(self._caller(check))
+        with ExitStack() as held:
+            used: set[str] = set()
+
+            def use(block: dict[str, Any]) -> None:
+                if block["voice"] not in used:
+                    held.enter_context(self._pool.use(block["voice"], block["stages"]))
+                    used.add(block["voice"])
+                    if block["style"]:
+                        self._preload(stages, f"{block['voice']}_{block['style']}")
+
+            speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead)
+            first: float | None = None
+            sent = 0.0
+            with closing(speech.pieces()) as pieces:
+                for piece in pieces:
+                    check()
+                    ticket.answer.send(piece)
+                    seconds = piece.audio.size / piece.sample_rate
+                    if first is None:
+                        first = self._clock()
+                        self._telemetry.first_audio(first - ticket.arrived)
+                    self._telemetry.audio(seconds)
+                    sent += seconds
+                    while self._governor.step and sent - (self._clock() - first) > LEAD_SECONDS:
+                        check()
+                        self._closing.wait(SWEEP_SECONDS)
+
+    def _preload(self, stages: Stages, model: str) -> None:
+        """Put the presets' style vectors into Triton's response cache, when a voice is used for the first time."""
+        if model not in self._preloaded:
+            for text in self._presets.values():
+                stages.style(model, styles.code_points(text))
+            self._preloaded.add(model)
+
+    def _policy(self) -> Policy:
+        settings, step = self._settings, self._governor.step
+        allowed = allowance(step, settings.max_in_flight, settings.first_chunk_frames, settings.max_chunk_frames)
+        sizes = ChunkSizes(settings.first_chunk_frames, allowed.chunk_frames)
+        if step is Step.FULL:
+            return Policy(sizes)
+        message = f"{self._governor.reason}: {_DONE[step]}"
+        notice = {"kind": "degraded", "text": step.name.lower(), "message": message}
+        return Policy(sizes, "fast" if allowed.fastest else None, notice)
+
+    def _watch(self) -> None:
+        """Until the door is closed: drop what need not wait any more, and adapt to memory and load."""
+        next_time = self._clock()
+        while not self._closing.wait(SWEEP_SECONDS):
+            self._admission.sweep()
+            if self._clock() >= next_time:
+                next_time = self._clock() + GOVERN_SECONDS
+                try:
+                    self._govern()
+                except Exception as error:  # the watch must outlive a reading that failed
+                    self._log(f"tts: the watch over memory and load failed: {error!r}")
+
+    def _govern(self) -> None:
+        memory, state = self._memory(), self._admission.snapshot()
+        before = self._governor.step
+        wait = max(state.oldest_wait, state.mean_wait)
+        readings = Readings(memory.host_free, memory.host_used, memory.gpu_free, memory.gpu_used, wait, state.in_flight)
+        step = self._governor.update(readings, self._clock())
+        self._telemetry.load(state.in_flight, state.waiting)
+        if step is not before:
+            self._log(f"tts: {before.name.lower()} -> {step.name.lower()}: {self._governor.reason}")
+            self._telemetry.step_changed(int(step), step.name)
+        settings = self._settings
+        allowed = allowance(step, settings.max_in_flight, settings.first_chunk_frames, settings.max_chunk_frames)
+        self._admission.set_limit(allowed.in_flight)
+        if allowed.admit:
+            self._admission.open()
+        else:
+            self._admission.close(self._governor.reason, settings.recover_seconds)
+        self._pool.tick(step >= Step.LIGHT)
+
+
+class _Ticket:
+    """A request on its way through the admission."""
+
+    def __init__(self, door: FrontDoor, request: Request, answer: Answer, arrived: float, seconds: float) -> None:
+        self._door = door
+        self.request = request
+        self.answer = answer
+        self.seconds = seconds
+        self.arrived = arrived
+        self.deadline = arrived + seconds
+
+    def cancelled(self) -> bool:
+        return self.answer.cancelled()
+
+    def run(self) -> None:
+        self._door.work(self)
+
+    def refuse(self, code: str, message: str) -> None:
+        self._door.refused(code)
+        if code == "CANCELLED":
+            self.answer.end()
+        else:
+            self.answer.fail(code, message)
+
+
+def _thresholds(settings: Settings) -> Thresholds:
+    return Thresholds(
+        Limit(settings.small_free_bytes, settings.small_used_fraction),
+        Limit(settings.light_free_bytes, settings.light_used_fraction),
+        Limit(settings.shed_free_bytes, settings.shed_used_fraction),
+        settings.queue_wait_seconds,
+        settings.recover_seconds,
+    )

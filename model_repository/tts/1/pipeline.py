@@ -1,0 +1,61 @@
+"""Makes the next items while one is being used."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """What ends a queue: nothing more comes, or the error that ended the producer."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterator[T], executor: Executor, depth: int = 1) -> Generator[T, None, None]:
+    """The items, made on `executor` up to `depth` (and the one being made) before they are asked for.
+
+    An error of the producer comes out where its item would have. Closing this waits until the item being made is
+    finished, and makes no more.
+    """
+    made: queue.Queue[T | _End] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def produce() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                _put(made, item, stop)
+                if stop.is_set():
+                    break
+        except BaseException as caught:  # handed on to the consumer, who raises it
+            error = caught
+        _put(made, _End(error), stop)
+
+    producer = executor.submit(produce)
+    try:
+        while True:
+            item = made.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        stop.set()
+        producer.result()
+
+
+def _put(made: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            made.put(item, timeout=0.1)
+            return
+        except queue.Full:
+            continue

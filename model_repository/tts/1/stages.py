@@ -1,0 +1,146 @@
+"""The models behind the front door, as functions.
+
+They are reached through `Call`, a function (model, inputs, outputs) → outputs, so that this module needs no Triton. See
+docs/architecture.md for the tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from errors import RefusedError, TextRefusedError
+from request import Arrays
+
+Call = Callable[[str, Arrays, tuple[str, ...]], Arrays]
+Pcm = npt.NDArray[np.int16]
+
+_FRONT = ("problem", "units", "unit_lengths", "speed", "pitch", "contour", "energy", "clauses")
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A clause as the text front end describes it; every array has a batch axis of one."""
+
+    about: dict[str, Any]
+    description: npt.NDArray[Any]
+    units: npt.NDArray[np.int32]
+    unit_lengths: npt.NDArray[np.int32]
+    speed: npt.NDArray[np.float32]
+    pitch: npt.NDArray[np.float32]
+    contour: npt.NDArray[np.float32]
+    energy: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """A clause on its way to the vocoder: mel [1, M, bands] of which `frames` are real, and when what is spoken."""
+
+    mel: npt.NDArray[np.float32]
+    frames: int
+    timing: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StyleVector:
+    """A style stage's answer, [S] each."""
+
+    style: npt.NDArray[np.float32]
+    certainty: npt.NDArray[np.float32]
+    conflict: npt.NDArray[np.float32]
+
+
+class Stages:
+    """Calls each stage with what it takes."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def plan(self, text: str, options: Arrays) -> list[str]:
+        """The blocks of a text, JSON each. Raises `RefusedError` and `TextRefusedError`."""
+        inputs = {"TEXT": _strings(text)} | options
+        answer = self._call("text_frontend", inputs, ("problem", "plan"))
+        _check(answer)
+        return [block.decode("utf-8") for block in answer["plan"]]
+
+    def clauses(self, block: str, style: npt.NDArray[np.float32] | None) -> list[Clause]:
+        """The clauses of a block. Raises `RefusedError` and `TextRefusedError`."""
+        inputs: Arrays = {"block": _strings(block)}
+        if style is not None:
+            inputs["style"] = style
+        answer = self._call("text_frontend", inputs, _FRONT)
+        _check(answer)
+        return [_clause(answer, i) for i in range(len(answer["clauses"]))]
+
+    def style(self, model: str, points: npt.NDArray[np.int32]) -> StyleVector:
+        """An instruction's style vector; points [1, L] are its code points."""
+        answer = self._call(model, {"instruction": points}, ("style", "certainty", "conflict"))
+        return StyleVector(answer["style"][0], answer["certainty"][0], answer["conflict"][0])
+
+    def spectrogram(self, clause: Clause) -> Spectrogram:
+        """Encoder, aligner and decoder."""
+        voice = clause.about["voice"]
+        encoded = self._call(
+            f"{voice}_encoder",
+            {
+                "units": clause.units,
+                "unit_lengths": clause.unit_lengths,
+                "pitch": clause.pitch,
+                "contour": clause.contour,
+            },
+            ("hidden", "durations"),
+        )
+        aligned = self._call(
+            "aligner",
+            {
+                "durations": encoded["durations"],
+                "unit_lengths": clause.unit_lengths,
+                "speed": clause.speed,
+                "clauses": clause.description,
+            },
+            ("alignment", "frame_lengths", "timings"),
+        )
+        frames = {"alignment": aligned["alignment"], "frame_lengths": aligned["frame_lengths"]}
+        decoded = self._call(f"{voice}_decoder", {"hidden": encoded["hidden"]} | frames, ("mel",))
+        return Spectrogram(decoded["mel"], int(aligned["frame_lengths"][0, 0]), json.loads(aligned["timings"][0, 0]))
+
+    def audio(self, model: str, mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """A vocoder: mel [1, M, bands] → samples [1, M·hop]."""
+        return self._call(model, {"mel": mel}, ("audio",))["audio"]
+
+    def pcm(self, audio: npt.NDArray[np.float32], clause: Clause) -> Pcm:
+        """Post-processing of a piece of a clause: samples [1, n], whole frames → int16 [n]."""
+        hop = clause.about["hop_length"]
+        about = clause.about | {"frames": audio.shape[1] // hop, "words": [], "marks": [], "notices": [], "pause": 0.0}
+        timings = np.array([[json.dumps(about, ensure_ascii=False)]], dtype=np.object_)
+        inputs = {"audio": audio, "timings": timings, "energy": clause.energy}
+        return self._call("postprocess", inputs, ("AUDIO",))["AUDIO"]
+
+
+def _strings(text: str) -> npt.NDArray[Any]:
+    return np.array([text.encode("utf-8")], dtype=np.object_)
+
+
+def _check(answer: Arrays) -> None:
+    if answer["problem"][0]:
+        problem = json.loads(answer["problem"][0])
+        if problem["text"]:
+            raise TextRefusedError(problem["message"])
+        raise RefusedError(problem["message"], problem["code"])
+
+
+def _clause(answer: Arrays, i: int) -> Clause:
+    row = slice(i, i + 1)
+    about = json.loads(answer["clauses"][i, 0])
+    # Each clause is padded to its own bucket, not to the longest of its block: it meets more company in a batch.
+    length = -(-int(answer["unit_lengths"][i, 0]) // about["unit_bucket"]) * about["unit_bucket"]
+    return Clause(
+        about,
+        answer["clauses"][row],
+        answer["units"][row, :length],
+        *(answer[name][row] for name in ("unit_lengths", "speed", "pitch", "contour", "energy")),
+    )
