@@ -155,6 +155,9 @@ class VoicePool:
             for model in record.models:
                 try:
                     self._control.unload(model)
+                except NotManaged as error:
+                    problem = error
+                    break
                 except ControlError as error:
                     problem = error
         finally:
@@ -242,6 +245,7 @@ class VoicePool:
                 there.append(model)
             state = "ready"
         except NotManaged:
+            self._managed = False
             failure = f"voice '{voice}' is not loaded and this server loads none on demand: ask its operator for it"
         except ControlError as error:
             failure = f"voice '{voice}' cannot be loaded: {error}"
