@@ -33,28 +33,67 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise _failure(path, error) from None
 
 
-def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to a temporary file beside ``path`` and move it there.
+class Draft:
+    """A file that is written beside its place and moved there once it is complete.
+
+    Raises, each of its methods:
+        OutputError: a file cannot be written there.
+        DiskFull: there is no room for it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, prefix: str = ".tts-") -> None:
+        check_target(path)
+        self._path = path
+        self._target = os.path.realpath(path)  # a symbolic link stays one
+        self._temporary = os.path.join(os.path.dirname(self._target), f"{prefix}{secrets.token_hex(8)}.tmp")
+        try:
+            # open() and not tempfile: the file gets the permissions that any new file gets
+            self._file = open(self._temporary, "xb")  # noqa: SIM115 - commit() and discard() close it
+        except OSError as error:
+            raise _failure(path, error) from None
+
+    def write(self, data: bytes, at: int | None = None) -> None:
+        """Append ``data``, or write it over what stands at byte ``at``."""
+        try:
+            if at is not None:
+                self._file.seek(at)
+            self._file.write(data)
+            if at is not None:
+                self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise _failure(self._path, error) from None
+
+    def commit(self) -> None:
+        """Put the file in its place."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.replace(self._temporary, self._target)
+        except OSError as error:
+            raise _failure(self._path, error) from None
+
+    def discard(self) -> None:
+        """Leave nothing behind; after ``commit``, do nothing."""
+        with suppress(OSError):  # close() flushes: on a full disk it fails once more
+            self._file.close()
+        with suppress(OSError):
+            os.unlink(self._temporary)
+
+
+def write(path: str | os.PathLike[str], data: bytes, *, prefix: str = ".tts-") -> None:
+    """Write ``data`` to a temporary file beside ``path``, its name beginning with ``prefix``, and move it there.
 
     Raises:
         OutputError: a file cannot be written there.
         DiskFull: there is no room for it.
     """
-    check_target(path)
-    target = os.path.realpath(path)  # a symbolic link stays one
-    temporary = os.path.join(os.path.dirname(target), f".tts-{secrets.token_hex(8)}.tmp")
+    draft = Draft(path, prefix=prefix)
     try:
-        # open() and not tempfile: the file gets the permissions that any new file gets
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise _failure(path, error) from None
+        draft.write(data)
+        draft.commit()
     finally:
-        with suppress(OSError):
-            os.unlink(temporary)
+        draft.discard()
 
 
 def _failure(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:

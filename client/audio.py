@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from . import _files
 from ._errors import OutputError
 
+_UNKNOWN = 0xFFFFFFFF
 _BLOCK = 1 << 16  # libsndfile's lossy encoders put a whole write on the stack
 
 
@@ -65,13 +67,33 @@ def encode(samples: NDArray[np.int16], sample_rate: int, form: Format) -> bytes:
     return buffer.getvalue()
 
 
+def wav_header(sample_rate: int, size: int | None) -> bytes:
+    """The 44 bytes before ``size`` bytes of int16 mono samples; ``None``: nobody knows yet how many.
+
+    Readers of a pipe take the largest size for "until it ends".
+    """
+    data = _UNKNOWN if size is None else min(size, _UNKNOWN)
+    riff = min(data + 36, _UNKNOWN)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", riff, b"WAVE") + form + struct.pack("<4sI", b"data", data)
+
+
 def save(path: str | os.PathLike[str], samples: NDArray[np.int16], sample_rate: int) -> None:
     """Write an audio file; see ``Speech.save``."""
     form = format_of(path)
     _files.check_target(path)
+    check_rate(path, form, sample_rate)
+    _files.write(path, encode(samples, sample_rate, form))
+
+
+def check_rate(path: str | os.PathLike[str], form: Format, sample_rate: int) -> None:
+    """See that a file of this format can hold audio of this rate.
+
+    Raises:
+        OutputError: it cannot.
+    """
     if form.sample_rates and sample_rate not in form.sample_rates:
         rates = ", ".join(str(rate) for rate in form.sample_rates)
         raise OutputError(
             f"{os.fspath(path)}: Opus holds {rates} Hz and this voice speaks at {sample_rate} Hz, write .wav or .flac"
         )
-    _files.write(path, encode(samples, sample_rate, form))

@@ -10,6 +10,7 @@ import typer
 from .._errors import DiskFull, InvalidRequest, OutputError, SpeechError
 from ._console import fail, quiet_streams
 from .health import health
+from .stream import stream
 from .synth import synth
 from .voices import voices
 
@@ -25,7 +26,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for command in (synth, voices, health):
+    for command in (synth, stream, voices, health):
         app.command()(command)
     app.callback()(_root)
     return app

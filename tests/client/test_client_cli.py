@@ -50,8 +50,19 @@ def test_a_text_becomes_a_file_and_one_line(triton: Triton, capsys: pytest.Captu
 
 
 def test_every_option_reaches_the_server(triton: Triton) -> None:
-    names = ("--voice", "--quality", "--speaker", "--emotion", "--speed", "--pitch", "--energy")
-    values = ("demo", "高保真", "me", "sad", "1.5", "-3", "2")
+    Path("words").write_text("重庆\tchong2 qing4\n", encoding="utf-8")
+    names = (
+        "--voice",
+        "--quality",
+        "--speaker",
+        "--emotion",
+        "--style",
+        "--dictionary",
+        "--speed",
+        "--pitch",
+        "--energy",
+    )
+    values = ("demo", "高保真", "me", "sad", "温柔", "words", "1.5", "-3", "2")
     options = [item for pair in zip(names, values, strict=True) for item in pair]
     assert main(["synth", "好", "-o", "out.flac", "--server", triton.address, *options]) == 0
     sent = [tensor.name for tensor in triton.requests[0].inputs]
@@ -83,6 +94,7 @@ def test_json_is_one_object_with_everything(triton: Triton, capsys: pytest.Captu
         "voice",
         "quality",
         "clauses",
+        "marks",
         "notices",
         "elapsed_seconds",
         "first_audio_seconds",
@@ -91,6 +103,7 @@ def test_json_is_one_object_with_everything(triton: Triton, capsys: pytest.Captu
     assert (tree["file"], tree["srt"], tree["seconds"]) == ("out.opus", "out.srt", 2.0)
     assert tree["clauses"] == events()["clauses"]
     assert tree["notices"] == events()["notices"]
+    assert tree["marks"] == events()["marks"]
     assert Path("out.srt").read_text(encoding="utf-8") == "1\n00:00:00,100 --> 00:00:00,900\n今天，\n"
 
 
