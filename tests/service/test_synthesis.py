@@ -54,8 +54,8 @@ def test_concurrent_requests_share_batches_and_sound_as_they_do_alone(triton, sy
             assert np.abs(one.astype(int) - other.astype(int)).max() <= 33, "1e-3 of full scale"
     inferences = {stage: after[stage][0] - before[stage][0] for stage in STAGES}
     executions = {stage: after[stage][1] - before[stage][1] for stage in STAGES}
-    assert set(inferences.values()) == {24}
-    assert executions["demo_melgan"] < 24, executions
+    assert inferences["demo_encoder"] == inferences["demo_decoder"] == 24
+    assert executions["demo_melgan"] < inferences["demo_melgan"], executions
     assert sum(executions.values()) < sum(inferences.values()), executions
 
 

@@ -216,6 +216,7 @@ class FrontDoor:
             self._admission.open()
         else:
             self._admission.close(self._governor.reason, settings.recover_seconds)
+        self._telemetry.flush()
         self._pool.tick(step >= Step.LIGHT)
 
 

@@ -27,21 +27,8 @@ class Family(Protocol):
         """The series with these labels."""
 
 
-class _Series:
-    """The series of one name, each made when its labels are first seen."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-        self._metrics: dict[tuple[str, ...], Metric] = {}
-        self._lock = threading.Lock()
-
-    def of(self, **labels: str) -> Metric:
-        key = tuple(labels.values())
-        with self._lock:
-            if key not in self._metrics:
-                self._metrics[key] = self._family.Metric(labels=labels)
-            return self._metrics[key]
-
+# The name of a metric and its labels.
+Series = tuple[str, tuple[tuple[str, str], ...]]
 
 _COUNTERS: Mapping[str, str] = {
     "tts_requests_total": "Requests that ended, by outcome (ok or the status in small letters)",
@@ -59,22 +46,38 @@ _GAUGES: Mapping[str, str] = {
     "tts_waiting": "Requests that wait for their turn",
     "tts_degradation_step": "Degradation step in force: 0 full, 1 small, 2 light, 3 shed",
 }
+_UNLABELLED = ("tts_audio_seconds_total", "tts_first_audio_seconds_total", "tts_first_audio_total")
 
 
 class Telemetry:
-    """Counts and gauges; thread-safe. Also what a `VoicePool` reports to.
+    """Counts and gauges. Also what a `VoicePool` reports to.
 
-    `metric_family` is Triton's class `MetricFamily`. Triton lets no thread but the server's own touch a metric before
-    the model's first request.
+    `metric_family` is Triton's class `MetricFamily`. Triton 2.51 crashes when two threads touch metrics at once. So all
+    threads only note what happened, and one of them passes it on by calling `flush` now and then.
     """
 
     def __init__(self, metric_family: Any) -> None:
         kinds = ((_COUNTERS, metric_family.COUNTER), (_GAUGES, metric_family.GAUGE))
-        self._series = {
-            name: _Series(metric_family(name=name, description=description, kind=kind))
+        self._families: dict[str, Family] = {
+            name: metric_family(name=name, description=description, kind=kind)
             for names, kind in kinds
             for name, description in names.items()
         }
+        self._metrics: dict[Series, Metric] = {}
+        self._lock = threading.Lock()
+        # What has no labels is shown from the start, at nought.
+        self._counts: dict[Series, float] = {(name, ()): 0.0 for name in _UNLABELLED}
+        self._levels: dict[Series, float] = {(name, ()): 0.0 for name in _GAUGES}
+
+    def flush(self) -> None:
+        """Pass on what was noted since the last time. Not before the model's first request, and from one thread."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+            levels, self._levels = self._levels, {}
+        for series, value in counts.items():
+            self._metric(series).increment(value)
+        for series, value in levels.items():
+            self._metric(series).set(value)
 
     def ended(self, outcome: str) -> None:
         """A request has ended; `outcome` is "ok" or gRPC's name of its status."""
@@ -86,12 +89,12 @@ class Telemetry:
 
     def load(self, in_flight: int, waiting: int) -> None:
         """How many requests run and wait now."""
-        self._series["tts_in_flight"].of().set(in_flight)
-        self._series["tts_waiting"].of().set(waiting)
+        self._level("tts_in_flight", in_flight)
+        self._level("tts_waiting", waiting)
 
     def step(self, value: int) -> None:
         """The degradation step in force."""
-        self._series["tts_degradation_step"].of().set(value)
+        self._level("tts_degradation_step", value)
 
     def step_changed(self, value: int, name: str) -> None:
         """The degradation step has changed to `value`."""
@@ -120,4 +123,16 @@ class Telemetry:
         self._count("tts_revivals_total", model=model)
 
     def _count(self, name: str, by: float = 1.0, **labels: str) -> None:
-        self._series[name].of(**labels).increment(by)
+        series = (name, tuple(labels.items()))
+        with self._lock:
+            self._counts[series] = self._counts.get(series, 0.0) + by
+
+    def _level(self, name: str, value: float) -> None:
+        with self._lock:
+            self._levels[name, ()] = value
+
+    def _metric(self, series: Series) -> Metric:
+        if series not in self._metrics:
+            name, labels = series
+            self._metrics[series] = self._families[name].Metric(labels=dict(labels))
+        return self._metrics[series]
