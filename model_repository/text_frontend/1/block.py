@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from controls import NATURAL, Shift
-from mandarin import Notice
+from controls import Shift
+from mandarin import Notice, Place, Span, TextError
+from markup import Manner
 from voice_file import VoiceFile
 
 
 class BlockError(ValueError):
     """A text that is no speech block of a plan."""
+
+
+class MuteBlockError(TextError):
+    """A block that has nothing to say; its marks and the notices that were to be told with it remain."""
+
+    def __init__(self, message: str, block: Speech) -> None:
+        super().__init__(message)
+        self.block = block
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Silence:
 
     seconds: float
     marks: tuple[str, ...]
-    characters: int
+    characters: int = 0
 
     def dump(self) -> str:
         """The block as JSON text."""
@@ -37,43 +46,53 @@ class Silence:
 class Speech:
     """Whole sentences in one voice and manner, or the part of a sentence that has a manner of its own.
 
-    `asked` are the request's explicit controls, `shift` what markup does to them; `notices` are what the plan found
-    out about the whole request, and travel with its first speech.
+    `spans` and `places` count in its own `text`. `asked` are the request's explicit controls, which the manner's shift
+    comes on top of; `notices` are what the plan found out about the whole request: they travel with its first speech.
     """
 
     text: str
-    voice: str
-    speaker: str | None
-    emotion: str | None
-    characters: int
+    manner: Manner
+    spans: tuple[Span, ...] = ()
+    places: tuple[Place, ...] = ()
+    characters: int = 0
     asked: Mapping[str, float] = field(default_factory=dict)
-    shift: Shift = NATURAL
     notices: tuple[Notice, ...] = ()
 
     def dump(self, voice: VoiceFile) -> str:
         """The block as JSON text, with what the router must know of its voice."""
-        routing = {
+        content = {
+            "voice": voice.name,
             "style": voice.style,
             "stages": voice.stages,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,
+            "characters": self.characters,
+            "text": self.text,
+            "manner": asdict(self.manner),
+            "spans": [[span.start, span.end, span.kind, span.value] for span in self.spans],
+            "places": [[place.name, place.at] for place in self.places],
+            "asked": dict(self.asked),
+            "notices": [asdict(notice) for notice in self.notices],
         }
-        return json.dumps(asdict(self) | routing, ensure_ascii=False)
+        return json.dumps(content, ensure_ascii=False)
 
     @classmethod
     def load(cls, text: str) -> Speech:
         """The block that `dump` wrote. Raises `BlockError`."""
         try:
             content: dict[str, Any] = json.loads(text)
+            manner = dict(content["manner"])
             return cls(
                 text=str(content["text"]),
-                voice=str(content["voice"]),
-                speaker=content["speaker"],
-                emotion=content["emotion"],
+                manner=Manner(**manner | {"shift": Shift(**manner["shift"])}),
+                spans=tuple(Span(int(start), int(end), kind, value) for start, end, kind, value in content["spans"]),
+                places=tuple(Place(str(name), int(at)) for name, at in content["places"]),
                 characters=int(content["characters"]),
                 asked={str(name): float(value) for name, value in content["asked"].items()},
-                shift=Shift(**content["shift"]),
                 notices=tuple(Notice(**notice) for notice in content["notices"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BlockError("block is none that `plan` gave as speech: send it back as it came") from error
+
+
+Block = Silence | Speech

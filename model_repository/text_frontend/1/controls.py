@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mandarin import Notice
 
@@ -48,6 +48,10 @@ class Shift:
             "contour": controls["contour"] * self.contour,
             "energy": controls["energy"] + self.energy,
         }
+
+    def then(self, other: Shift) -> Shift:
+        """Both changes, one inside the other."""
+        return Shift(**other.on(asdict(self)))
 
     def touches(self, name: str) -> bool:
         """Whether this changes the control."""

@@ -7,14 +7,16 @@ there: Triton drops the code of an error that passes from model to model.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from block import BlockError
+from block import BlockError, MuteBlockError
 from controls import ControlError
 from mandarin import TextError
+from markup import MarkupError
 from speaking import DEFAULT_VOICE, Ask, Speaking
 from units import Batch
 from voice_file import BrokenVoiceError, UnknownVoiceError
@@ -25,6 +27,7 @@ _CODES: dict[type[Exception], str] = {
     BrokenVoiceError: "UNAVAILABLE",
     TextError: "INVALID_ARG",
     ControlError: "INVALID_ARG",
+    MarkupError: "INVALID_ARG",
     BlockError: "INVALID_ARG",
 }
 _REFUSALS = tuple(_CODES)
@@ -50,9 +53,7 @@ class TritonPythonModel:
             if "problem" not in wanted:
                 triton_error = pb_utils.TritonError(str(error), getattr(pb_utils.TritonError, code))
                 return pb_utils.InferenceResponse(error=triton_error)
-            # `text` tells a text without anything to say from a request that is wrong whatever its text.
-            problem = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
-            return pb_utils.InferenceResponse([_strings("problem", [json.dumps(problem, ensure_ascii=False)])])
+            return pb_utils.InferenceResponse([_strings("problem", [_problem(error, code)])])
         return pb_utils.InferenceResponse([*tensors, _strings("problem", [""])] if "problem" in wanted else tensors)
 
     def _tensors(self, request: Any, wanted: list[str]) -> list[Any]:
@@ -64,6 +65,18 @@ class TritonPythonModel:
         if "plan" in wanted:
             return [_strings("plan", self._speaking.plan(ask))]
         return _units(self._speaking.whole(ask, unbounded="problem" in wanted))
+
+
+def _problem(error: Exception, code: str) -> str:
+    """`text` tells a text without anything to say from a request that is wrong whatever its text.
+
+    What a block that is not spoken had to tell all the same is in `marks` and `notices`.
+    """
+    problem: dict[str, Any] = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
+    if isinstance(error, MuteBlockError):
+        problem["marks"] = [place.name for place in error.block.places]
+        problem["notices"] = [asdict(notice) for notice in error.block.notices]
+    return json.dumps(problem, ensure_ascii=False)
 
 
 def _ask(request: Any) -> Ask:

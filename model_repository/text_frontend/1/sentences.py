@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_SENTENCE = re.compile(r"[^。！？!?；;…\n]*[。！？!?；;…\n]+[”’」』）)》\"']*|[^。！？!?；;…\n]+")
+_SENTENCE = re.compile(r"[^。！？!?；;…\n\u2028]*[。！？!?；;…\n\u2028]+[”’」』）)》\"']*|[^。！？!?；;…\n\u2028]+")
 BLOCK = 240
 
 

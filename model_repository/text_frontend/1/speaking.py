@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from block import Speech
+from block import Block, MuteBlockError, Silence, Speech
 from controls import ControlError, check, resolve
-from mandarin import EMPTY, Frontend, Notice, TextError
-from sentences import split_blocks
-from units import Batch, Utterance, batch, unit_encoder
+from mandarin import EMPTY, NOTHING, Frontend, Notice, TextError
+from markup import Manner, parse
+from plan import plan
+from units import Batch, Break, Utterance, batch, unit_encoder
 from voice_file import BrokenVoiceError, VoiceFile, VoiceShelf
 
 DEFAULT_VOICE = "demo"
@@ -31,7 +32,8 @@ class Ask:
 class Speaking:
     """Knows the voices of a repository and the language.
 
-    Its methods raise `UnknownVoiceError`, `BrokenVoiceError`, `TextError`, `ControlError` and `BlockError`.
+    Its methods raise `UnknownVoiceError`, `BrokenVoiceError`, `TextError`, `ControlError`, `MarkupError` and
+    `BlockError`, all with one line that says what to do.
     """
 
     def __init__(self, repository: Path) -> None:
@@ -44,24 +46,30 @@ class Speaking:
 
     def plan(self, ask: Ask) -> list[str]:
         """The blocks of a request as JSON texts, without analysing any of them."""
-        return [block.dump(self._shelf.get(block.voice)) for block in self._blocks(ask)]
+        return [
+            block.dump() if isinstance(block, Silence) else block.dump(self.voice(block.manner.voice))
+            for block in self._blocks(ask)
+        ]
 
     def block(self, text: str, style: Sequence[float] | None) -> Batch:
-        """The tensors of one speech block; `style` is the vector that the voice's style stage answered."""
+        """The tensors of one speech block; `style` is the vector that the voice's style stage answered.
+
+        Raises `MuteBlockError` for one with nothing to say.
+        """
         speech = Speech.load(text)
-        voice = self._shelf.get(speech.voice)
-        utterances = self._utterances(speech, voice, _named(style, voice))
-        return batch(utterances, unit_encoder(voice), voice)
+        voice = self.voice(speech.manner.voice)
+        return batch(self._utterances(speech, voice, _named(style, voice)), unit_encoder(voice), voice)
 
     def whole(self, ask: Ask, *, unbounded: bool) -> Batch:
-        """The tensors of a whole text, for an ensemble: no more clauses than fit unless `unbounded`."""
-        voice = self._shelf.get(ask.voice)
-        check(ask.controls)
-        check_choice("speaker", ask.speaker, voice.speakers)
-        check_choice("emotion", ask.emotion, voice.emotions)
-        check_length(ask.text)
-        speech = Speech(ask.text, ask.voice, ask.speaker, ask.emotion, len(ask.text), ask.controls)
-        utterances = self._utterances(speech, voice, {})
+        """The tensors of a whole text, for an ensemble: one voice, and no more clauses than fit unless `unbounded`."""
+        blocks = self._blocks(ask, size=len(ask.text))
+        names = sorted({block.manner.voice for block in blocks if isinstance(block, Speech)})
+        if len(names) > 1:
+            raise ControlError(
+                f"text has the voices {', '.join(names)}: send it to the model `tts`, which has them all"
+            )
+        voice = self.voice(names[0])
+        utterances = self._spoken(blocks, voice)
         if not unbounded and len(utterances) > voice.max_clauses:
             raise ControlError(
                 f"text has {len(utterances)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "
@@ -69,31 +77,89 @@ class Speaking:
             )
         return batch(utterances, unit_encoder(voice), voice)
 
-    def _blocks(self, ask: Ask) -> Iterator[Speech]:
-        voice = self._shelf.get(ask.voice)
+    def _blocks(self, ask: Ask, **sizes: int) -> list[Block]:
+        """Parse the markup and the controls, once and for all blocks."""
+        voice = self.voice(ask.voice)
         check(ask.controls)
         check_choice("speaker", ask.speaker, voice.speakers)
         check_choice("emotion", ask.emotion, voice.emotions)
-        check_length(ask.text)
+        if len(ask.text) > MAX_TEXT:
+            raise ControlError(f"text has {len(ask.text)} characters, the most is {MAX_TEXT}: send it in parts")
         if not ask.text.strip():
             raise TextError(EMPTY)
-        for text in split_blocks(ask.text):
-            yield Speech(text, ask.voice, ask.speaker, ask.emotion, len(text), ask.controls)
+        script = parse(ask.text, Manner(ask.voice, ask.speaker or None, ask.emotion or None))
+        blocks = plan(script, lambda text, spans: [], **sizes)
+        speeches = [block for block in blocks if isinstance(block, Speech)]
+        if not speeches:
+            raise TextError(NOTHING)
+        manners, told = self._manners(speeches)
+        notices = (*script.notices, *told)
+        out: list[Block] = []
+        for block in blocks:
+            if isinstance(block, Speech):
+                block = replace(block, manner=manners[block.manner], asked=ask.controls, notices=notices)
+                notices = ()
+            out.append(block)
+        return out
+
+    def _manners(self, speeches: Sequence[Speech]) -> tuple[dict[Manner, Manner], list[Notice]]:
+        """Each manner as its voice can do it, and what it cannot. Raises `UnknownVoiceError`."""
+        out: dict[Manner, Manner] = {}
+        notices: list[Notice] = []
+        for manner in dict.fromkeys(block.manner for block in speeches):
+            voice = self.voice(manner.voice)
+            check_choice("speaker", manner.speaker, voice.speakers)
+            emotion = manner.emotion
+            if emotion and emotion not in voice.emotions:
+                choices = f"it has {', '.join(voice.emotions)}" if voice.emotions else "it has only one"
+                message = f"voice '{voice.name}' has no emotion '{emotion[:40]}' ({choices}): it was left out."
+                notices.append(Notice("markup", f"emotion {emotion[:40]}", message))
+                emotion = None
+            out[manner] = replace(manner, emotion=emotion)
+        return out, notices
+
+    def _spoken(self, blocks: Sequence[Block], voice: VoiceFile) -> list[Utterance]:
+        """All clauses of a text; a part that has nothing to say is told with the rest, unless there is no rest."""
+        utterances: list[Utterance] = []
+        lead: Break | None = None
+        told: list[Notice] = []
+        refused: MuteBlockError | None = None
+        for block in blocks:
+            if isinstance(block, Silence):
+                lead = (lead or Break()).then(block.seconds, block.marks)
+                continue
+            try:
+                first, *rest = self._utterances(block, voice, {})
+            except MuteBlockError as error:
+                refused = refused or error
+                told += [*block.notices, Notice("skipped", block.text[:40], str(error))]
+                lead = lead.then(0.0, [place.name for place in block.places]) if lead else lead
+                continue
+            utterances += [replace(first, lead=lead, notices=(*told, *first.notices)), *rest]
+            lead, told = None, []
+        if not utterances:
+            raise refused or TextError(NOTHING)
+        last = utterances[-1]
+        utterances[-1] = replace(last, trail=lead, notices=(*last.notices, *told))
+        return utterances
 
     def _utterances(self, speech: Speech, voice: VoiceFile, style: Mapping[str, float]) -> list[Utterance]:
-        controls, clamped = resolve(speech.asked, voice.limits, style=style, shift=speech.shift)
+        controls, clamped = resolve(speech.asked, voice.limits, style=style, shift=speech.manner.shift)
         encoder = unit_encoder(voice)
-        analysis = self._frontend.analyze(speech.text, unit_count=encoder.count, max_units=voice.max_units)
+        try:
+            analysis = self._frontend.analyze(
+                speech.text,
+                unit_count=encoder.count,
+                max_units=voice.max_units,
+                spans=speech.spans,
+                places=speech.places,
+            )
+        except TextError as error:
+            raise MuteBlockError(str(error), speech) from error
         utterances = [Utterance(clause, controls) for clause in analysis.clauses]
         # What is to be told about the block is told with its first clause.
-        notices: tuple[Notice, ...] = (*speech.notices, *clamped, *analysis.notices)
+        notices = (*speech.notices, *clamped, *analysis.notices)
         return [replace(utterances[0], notices=notices), *utterances[1:]]
-
-
-def check_length(text: str) -> None:
-    """Raises `ControlError` for a text that is too long."""
-    if len(text) > MAX_TEXT:
-        raise ControlError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
 
 
 def check_choice(what: str, asked: str | None, known: tuple[str, ...]) -> None:

@@ -17,12 +17,26 @@ _CARRIERS = ("#0", "#1", "#2", "sil")
 
 
 @dataclass(frozen=True)
+class Break:
+    """An explicit break, and its marks with the seconds from its start."""
+
+    seconds: float = 0.0
+    marks: tuple[tuple[str, float], ...] = ()
+
+    def then(self, seconds: float, marks: Sequence[str]) -> Break:
+        """This break and one more, which has marks at its start."""
+        return Break(self.seconds + seconds, (*self.marks, *((name, self.seconds) for name in marks)))
+
+
+@dataclass(frozen=True)
 class Utterance:
-    """A clause and how to speak it; `notices` are told with it."""
+    """A clause and how to speak it; `notices` are told with it, `lead` and `trail` are breaks before and after it."""
 
     clause: Clause
     controls: Controls
     notices: tuple[Notice, ...] = ()
+    lead: Break | None = None
+    trail: Break | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +72,9 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
         {
             "text": clause.text,
             "pause": clause.pause / utterance.controls.speed,
-            "lead": None,
-            "trail": None,
-            "marks": [],
+            "lead": utterance.lead and asdict(utterance.lead),
+            "trail": utterance.trail and asdict(utterance.trail),
+            "marks": encoded.bookmarks,
             "words": [[word.text, first, last] for word, first, last in spans],
             "phones": phones,
             "pauses": [unit for unit in range(len(phones)) if unit not in spoken],

@@ -1,18 +1,28 @@
 """Mandarin text to clauses of words, syllables, tones and breaks, and their encoding for a voice."""
 
-from .frontend import EMPTY, Frontend
+from .characters import is_mute
+from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
+from .say_as import SAY_AS, say_as
+from .spans import Place, Span, parse_pinyin
 from .units_baker import BakerUnits, EncodedClause
 
 __all__ = [
     "EMPTY",
+    "NOTHING",
+    "SAY_AS",
     "Analysis",
     "BakerUnits",
     "Clause",
     "EncodedClause",
     "Frontend",
     "Notice",
+    "Place",
+    "Span",
     "Syllable",
     "TextError",
     "Word",
+    "is_mute",
+    "parse_pinyin",
+    "say_as",
 ]

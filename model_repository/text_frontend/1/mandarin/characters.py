@@ -12,13 +12,14 @@ from .data_files import table
 
 # Compatibility forms that NFKC would turn into something that reads differently.
 _FIXED = {
-    chr(int(code[2:], 16)): {"\\n": "\n", "\\s": " "}.get(plain, plain)
+    chr(int(code[2:], 16)): {"\\n": "\n", "\\s": " ", "\\e": "\u2028"}.get(plain, plain)
     for code, plain in table("characters.tsv").items()
 }
 _ROMAN = dict(zip("ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ", "一二三四五六七八九十", strict=True))
 _ROMAN.update(zip("ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹ", "一二三四五六七八九十", strict=True))
 
-SENTENCE_MARKS = frozenset("。！？!?…")
+# U+2028 is the end of a sentence that markup says, without a mark of its own.
+SENTENCE_MARKS = frozenset("。！？!?…\u2028")
 MEDIUM_MARKS = frozenset("，,；;：:")
 SHORT_MARKS = frozenset("、")
 # Marks with no sound; they separate words but make no pause of their own.
@@ -112,3 +113,8 @@ def _end_run(run: list[str], kept: list[str], skipped: list[str]) -> None:
 def _compose(text: str) -> str:
     """Join letters and their accents; NFC leaves lone surrogates alone."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def is_mute(text: str) -> bool:
+    """Whether a text is only punctuation and blanks, which are neither said nor reported."""
+    return all(plain is not None and all(c in MARKS or c == "\n" for c in plain) for plain in map(_plain, text))

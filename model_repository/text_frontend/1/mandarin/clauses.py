@@ -35,7 +35,7 @@ def pause_after(mark: str) -> float:
         return 0.0
     if mark in _PAUSES:
         return _PAUSES[mark]
-    return _SENTENCE_PAUSE if mark in "。！？!?" else _MEDIUM_PAUSE
+    return _SENTENCE_PAUSE if mark in "。！？!?\u2028" else _MEDIUM_PAUSE
 
 
 def split_sentence(words: Sequence[SpokenWord], unit_count: UnitCount, max_units: int) -> list[list[SpokenWord]]:

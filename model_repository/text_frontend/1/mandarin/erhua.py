@@ -22,7 +22,8 @@ def apply_erhua(tokens: Sequence[Token]) -> list[Token]:
         _inside(token, following)
         before = out[-1] if out else None
         if token.spoken == "儿" and before is not None and _joins(before, token, following):
-            before.text += token.text
+            # The parts of one group already have the whole of what is written.
+            before.text += token.text if token.group < 0 else ""
             before.spoken += token.spoken
             before.end = token.end
             before.syllables[-1] = replace(before.syllables[-1], erhua=True)
@@ -34,7 +35,7 @@ def apply_erhua(tokens: Sequence[Token]) -> list[Token]:
 def _joins(before: Token, token: Token, following: str) -> bool:
     return (
         before.kind == token.kind == "hanzi"
-        and before.group < 0
+        and before.group == token.group
         and _colours(before.spoken, following)
         and bool(before.syllables)
         and before.syllables[-1].pinyin != "er"
@@ -52,7 +53,9 @@ def _colours(stem: str, following: str) -> bool:
 def _inside(token: Token, following: str) -> None:
     """Within a dictionary word only a final 儿 colours: 玩儿, 一会儿."""
     word = token.spoken
-    if token.kind != "hanzi" or len(word) < 2 or not word.endswith("儿") or len(token.syllables) != len(word):
+    if token.given or token.kind != "hanzi" or len(token.syllables) != len(word):
+        return
+    if len(word) < 2 or not word.endswith("儿"):
         return
     if _colours(word[:-1], following) and token.syllables[-2].pinyin != "er":
         token.syllables.pop()

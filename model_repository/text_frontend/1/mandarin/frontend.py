@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from opencc import OpenCC
 
 from . import characters as ch
+from .bookmarks import bookmarks
 from .breaks import assign_breaks
 from .clauses import SpokenWord, pause_after, split_sentence
 from .erhua import apply_erhua
@@ -16,9 +17,10 @@ from .pronounce import Pronouncer
 from .results import BREAK_CLAUSE, BREAK_PHRASE, BREAK_SENTENCE, Analysis, Clause, Notice, TextError, Word
 from .sandhi import apply_third_tone, apply_yi_bu
 from .scan import Scanner
+from .spans import Place, Span, prepare
 from .tokens import Mark, Piece, Token
 
-_NOTHING = "text has nothing to say: only punctuation or symbols; give some Chinese text, letters or digits"
+NOTHING = "text has nothing to say: only punctuation or symbols; give some Chinese text, letters or digits"
 EMPTY = "text has nothing to say: it is empty; give some Chinese text, letters or digits"
 # Characters that OpenCC leaves but that would be read wrongly.
 _VARIANTS = str.maketrans({"妳": "你", "祂": "他", "牠": "它", "裏": "里", "麽": "么"})
@@ -38,27 +40,40 @@ class Frontend:
         self._converter = OpenCC("t2s")
         self._lock = threading.Lock()
 
-    def analyze(self, text: str, *, unit_count: Callable[[Sequence[Word]], int], max_units: int) -> Analysis:
+    def analyze(
+        self,
+        text: str,
+        *,
+        unit_count: Callable[[Sequence[Word]], int],
+        max_units: int,
+        spans: Sequence[Span] = (),
+        places: Sequence[Place] = (),
+    ) -> Analysis:
         """Analyse a text; every clause costs at most `max_units` by `unit_count`.
 
+        `spans` are stretches of it whose reading is given, in order and apart; `places` become bookmarks of clauses.
         Raises TextError when nothing in the text can be said.
         """
         if not text.strip():
             raise TextError(EMPTY)
-        cleaned = ch.clean(text)
-        scanner = Scanner(cleaned.text, self._latin)
+        cleaned = prepare(text, spans, places, self._latin)
+        scanner = Scanner(cleaned.scanned, self._latin, cleaned.given)
         items = scanner.run()
         if not any(isinstance(item, Piece) for item in items):
-            raise TextError(_NOTHING)
+            raise TextError(NOTHING)
         clauses: list[Clause] = []
-        for sentence, end in self._sentences(items, cleaned.text):
+        waiting = list(cleaned.places)
+        for sentence, end in self._sentences(items, cleaned.shown):
             pieces = split_sentence(sentence, unit_count, max_units)
-            starts = [_before_openers(cleaned.text, piece[0].start) for piece in pieces]
-            starts.append(_before_openers(cleaned.text, end) if end < len(cleaned.text) else end)
+            starts = [_before_openers(cleaned.shown, piece[0].start) for piece in pieces]
+            starts.append(_before_openers(cleaned.shown, end) if end < len(cleaned.shown) else end)
             for piece, start, stop in zip(pieces, starts[:-1], starts[1:], strict=True):
-                written = " ".join(cleaned.text[start:stop].split()) or "".join(s.word.text for s in piece)
-                clauses.append(Clause(written, tuple(s.word for s in piece), pause_after(piece[-1].mark)))
-        return Analysis(tuple(clauses), _notices([*cleaned.skipped, *scanner.skipped], scanner.notices))
+                written = " ".join(cleaned.shown[start:stop].split()) or "".join(s.word.text for s in piece)
+                count = sum(place.at < stop or stop == len(cleaned.shown) for place in waiting)
+                named, waiting = bookmarks(waiting[:count], piece), waiting[count:]
+                clauses.append(Clause(written, tuple(s.word for s in piece), pause_after(piece[-1].mark), named))
+        notices = _notices([*cleaned.skipped, *scanner.skipped], [*cleaned.notices, *scanner.notices])
+        return Analysis(tuple(clauses), notices)
 
     def _sentences(self, items: list[Piece | Mark], text: str) -> Iterator[tuple[list[SpokenWord], int]]:
         """The words of each sentence, and where the next sentence starts in the text."""
@@ -101,8 +116,7 @@ class Frontend:
         while at < len(stretch):
             reading = stretch[at].reading
             if reading.syllables:
-                piece = stretch[at]
-                tokens.append(Token(piece.start, piece.end, reading.text, "", reading.kind, list(reading.syllables)))
+                tokens.append(self._sounding(stretch[at]))
                 at += 1
                 continue
             run: list[Piece] = []
@@ -111,6 +125,14 @@ class Frontend:
                 at += 1
             tokens += self._segment(run, len(tokens))
         return tokens
+
+    def _sounding(self, piece: Piece) -> Token:
+        """A token whose syllables are known already."""
+        reading = piece.reading
+        spoken = self._simplified(reading.spoken) if reading.spoken else ""
+        token = Token(piece.start, piece.end, reading.text, spoken, reading.kind, list(reading.syllables))
+        token.group, token.given, token.exact = piece.group, bool(spoken), piece.exact
+        return token
 
     def _segment(self, run: list[Piece], first_group: int) -> Iterator[Token]:
         spoken = self._simplified("".join(p.reading.spoken for p in run))
@@ -125,12 +147,12 @@ class Frontend:
                 owner = owners[at]
                 size = min(len(word), firsts[owner + 1] - at)
                 piece = run[owner]
-                if piece.reading.kind == "hanzi":
+                if piece.reading.kind == "hanzi" and piece.group < 0:
                     start = piece.start + at - firsts[owner]
                     surface = piece.reading.text[at - firsts[owner] : at - firsts[owner] + size]
                     yield Token(start, start + size, surface, word[:size], "hanzi")
                 else:
-                    group = first_group + owner
+                    group = piece.group if piece.group >= 0 else first_group + owner
                     yield Token(
                         piece.start,
                         piece.end,

@@ -81,7 +81,7 @@ class Latin:
 
     def _word(self, word: str) -> tuple[list[Reading], list[Notice]]:
         if len(word) == 1:
-            return [_spell(word)], []
+            return [spell(word)], []
         sound = self._lookup(word)
         if sound is not None:
             return [Reading(word, "latin", syllables=sound)], [_known(word)]
@@ -100,7 +100,7 @@ class Latin:
         cuts = [len(letters) * i // count for i in range(count + 1)]
         chunks = [letters[a:b] for a, b in itertools.pairwise(cuts)]
         notice = Notice("spelled", word, f"“{word}” is read letter by letter.")
-        return [_spell(chunk) for chunk in chunks], [notice]
+        return [spell(chunk) for chunk in chunks], [notice]
 
     def _lookup(self, word: str) -> tuple[Syllable, ...] | None:
         if word in self._lexicon:
@@ -117,7 +117,8 @@ class Latin:
         return None
 
 
-def _spell(letters: str) -> Reading:
+def spell(letters: str) -> Reading:
+    """Letters by their names."""
     return Reading(letters, "latin", syllables=tuple(s for c in letters for s in _LETTERS[c.lower()]))
 
 

@@ -38,7 +38,7 @@ def _before(match: re.Match[str], width: int = 10) -> str:
     return match.string[max(0, match.start() - width) : match.start()]
 
 
-def _digit_groups(text: str, sizes: tuple[int, ...] = (), *, telephone: bool = True) -> Readings:
+def digit_groups(text: str, sizes: tuple[int, ...] = (), *, telephone: bool = True) -> Readings:
     """Digits one by one, in groups so that each is a word of its own."""
     out: Readings = []
     rest = text
@@ -53,13 +53,14 @@ def _digit_groups(text: str, sizes: tuple[int, ...] = (), *, telephone: bool = T
     return out
 
 
-def _is_day(month: str, day: str) -> bool:
+def is_day(month: str, day: str) -> bool:
+    """Whether a month and a day of it may be meant."""
     return 1 <= int(month) <= 12 and 1 <= int(day) <= 31
 
 
 def _date(m: re.Match[str]) -> Readings | None:
     year, sep, month, day = m["y"], m["sep"], m["m"], m["d"]
-    if not _is_day(month, day):
+    if not is_day(month, day):
         return None
     return [
         _say(year + sep, digits(year) + "年"),
@@ -84,16 +85,21 @@ def _year(m: re.Match[str]) -> Readings | None:
 
 
 def _clock(m: re.Match[str]) -> Readings | None:
-    hour, minute, second = m["h"], m["m"], m["s"]
-    if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 59 or _SCORE_BEFORE.search(_before(m)):
+    spoken = None if _SCORE_BEFORE.search(_before(m)) else clock(m["h"], m["m"], m["s"], m["half"])
+    return [_say(m[0], spoken)] if spoken else None
+
+
+def clock(hour: str, minute: str, second: str | None, half: str | None) -> str | None:
+    """A time of the day as it is said, or None when it is none; `half` starts with a or p, for am and pm."""
+    if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 59:
         return None
-    half = {"a": "上午", "p": "下午" if int(hour) % 12 < 6 else "晚上", "": ""}[(m["half"] or "")[:1].lower()]
-    spoken = half + counting(cardinal(hour)) + "点"
+    part = {"a": "上午", "p": "下午" if int(hour) % 12 < 6 else "晚上", "": ""}[(half or "")[:1].lower()]
+    spoken = part + counting(cardinal(hour)) + "点"
     if minute != "00" or second:
         spoken += _sixty(minute) + "分"
     if second:
         spoken += _sixty(second) + "秒"
-    return [_say(m[0], spoken)]
+    return spoken
 
 
 def _sixty(text: str) -> str:
@@ -119,11 +125,11 @@ def _version(m: re.Match[str]) -> Readings:
 
 def _mobile(m: re.Match[str]) -> Readings:
     out = [_say("+86", "加八六")] if m["code"] else []
-    return out + _digit_groups(re.sub(r"\D", "", m["n"]), (3, 4))
+    return out + digit_groups(re.sub(r"\D", "", m["n"]), (3, 4))
 
 
 def _landline(m: re.Match[str]) -> Readings:
-    return [r for part in re.split(r"\D", m[0]) for r in _digit_groups(part)]
+    return [r for part in re.split(r"\D", m[0]) for r in digit_groups(part)]
 
 
 def _percent(m: re.Match[str]) -> Readings:
@@ -173,7 +179,7 @@ def _english_ordinal(m: re.Match[str]) -> Readings:
 
 
 def _listed(m: re.Match[str]) -> Readings:
-    return _digit_groups(m[0])
+    return digit_groups(m[0])
 
 
 def _code(m: re.Match[str]) -> Readings | None:
@@ -183,7 +189,7 @@ def _code(m: re.Match[str]) -> Readings | None:
     number = m[0]
     if "." in number or (len(number) <= 2 and number[0] != "0") or re.fullmatch(r"[1-9]00", number):
         return [_say(number, quantity(number))]
-    return _digit_groups(number)
+    return digit_groups(number)
 
 
 def _plain(m: re.Match[str]) -> Readings:
@@ -191,10 +197,10 @@ def _plain(m: re.Match[str]) -> Readings:
     before, after = _before(m), m.string[m.end() : m.end() + 4]
     whole, _, fraction = number.partition(".")
     if not fraction and _read_singly(whole, before, after, grouped="," in text):
-        return _digit_groups(text)
+        return digit_groups(text)
     if len(fraction) > 8:
         head = len(text) - len(fraction) + 4
-        return [_say(text[:head], quantity(number[:head])), *_digit_groups(text[head:], telephone=False)]
+        return [_say(text[:head], quantity(number[:head])), *digit_groups(text[head:], telephone=False)]
     spoken = quantity(number)
     in_range = re.match(rf"{_TO}\d+[{_MEASURES}]", m.string[m.end() : m.end() + 12])
     measured = after[:1] in tuple(_MEASURES) or in_range

@@ -46,6 +46,15 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Bookmark:
+    """A named place in a clause: before the syllable `syllable` of the word `word`, or at its end behind them all."""
+
+    name: str
+    word: int
+    syllable: int
+
+
+@dataclass(frozen=True)
 class Clause:
     """The piece of text that goes through the acoustic model at once.
 
@@ -56,6 +65,7 @@ class Clause:
     text: str
     words: tuple[Word, ...]
     pause: float
+    bookmarks: tuple[Bookmark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ class Notice:
     """Something that whoever sent the text would otherwise not know.
 
     `kind` is "skipped" (cannot be said), "spelled" (read letter by letter) or "lexicon" (English read with
-    Mandarin syllables), and "clamped" for a control; `text` is the piece concerned; `message` is one English sentence.
+    Mandarin syllables), "clamped" for a control, and "markup" or "dictionary"; `text` is the piece concerned;
+    `message` is one English sentence.
     """
 
     kind: str

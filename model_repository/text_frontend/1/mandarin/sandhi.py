@@ -25,6 +25,8 @@ def apply_yi_bu(tokens: Sequence[Token]) -> None:
     chars = [t.spoken[i] if i < len(t.spoken) and t.kind != "latin" else "" for t, i in places]
     for at, (token, i) in enumerate(places):
         char, tone = chars[at], token.syllables[i].tone
+        if token.exact:
+            continue
         if char == "一" and tone == 1:
             token.syllables[i] = replace(token.syllables[i], tone=_yi(places, chars, at))
         elif char == "不" and tone == 4:
@@ -95,9 +97,11 @@ def apply_third_tone(tokens: Sequence[Token], segmenter: Segmenter) -> None:
     我很好 is wo3 hen2 hao3, and 展览馆, which is 展览 plus 馆, is zhan2 lan2 guan3.
     """
     for token in tokens:
+        if token.exact:
+            continue
         _inside(token.syllables, token.spoken if token.kind != "latin" else "", segmenter)
     for left, right in zip(reversed(tokens[:-1]), reversed(tokens[1:]), strict=True):
-        if left.break_after < BREAK_PHRASE and left.syllables and right.syllables:
+        if left.break_after < BREAK_PHRASE and not left.exact and left.syllables and right.syllables:
             _meet(left.syllables, len(left.syllables) - 1, right.syllables[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from . import characters as ch
 from .data_files import table
@@ -32,11 +33,15 @@ _ELLIPSIS = re.compile(r"\.{3,}|…+|。{2,}")
 
 
 class Scanner:
-    """One pass over one cleaned text; `run` gives the pieces and marks, `notices` what to report."""
+    """One pass over one cleaned text; `run` gives the pieces and marks, `notices` what to report.
 
-    def __init__(self, text: str, latin: Latin) -> None:
+    `given` are pieces that are known already, by where they start, and where they end: the text there is not looked at.
+    """
+
+    def __init__(self, text: str, latin: Latin, given: Mapping[int, tuple[int, Sequence[Piece]]] | None = None) -> None:
         self._text = text
         self._latin = latin
+        self._given = given or {}
         self._items: list[Piece | Mark] = []
         self.notices: list[Notice] = []
         self.skipped: list[str] = []
@@ -51,6 +56,10 @@ class Scanner:
     def _step(self, pos: int) -> int:
         """Consume at least one character at `pos`; returns where the next begins."""
         text, char = self._text, self._text[pos]
+        if pos in self._given:
+            end, pieces = self._given[pos]
+            self._items += pieces
+            return end
         if ch.is_hanzi(char):
             end = pos + 1
             while end < len(text) and ch.is_hanzi(text[end]):

@@ -11,7 +11,8 @@ from .results import Syllable
 class Reading:
     """A stretch of the written text and how to say it.
 
-    Either `spoken` holds Chinese characters still to be pronounced, or `syllables` holds the sound already.
+    Either `spoken` holds Chinese characters still to be pronounced, or `syllables` holds the sound already; then
+    `spoken` is empty or has a character for each, for the rules that look at neighbours.
     """
 
     text: str
@@ -22,11 +23,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class Piece:
-    """A reading and its place in the cleaned text."""
+    """A reading and its place in the cleaned text.
+
+    Pieces of one `group` become one word (-1: only what came from one number does). `exact` tones do not change.
+    """
 
     start: int
     end: int
     reading: Reading
+    group: int = -1
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,5 +55,8 @@ class Token:
     syllables: list[Syllable] = field(default_factory=list)
     break_after: int = 1
     mark: str = ""
-    # Tokens with the same group came from one written number and become one word again.
+    # Tokens with the same group came from one written number or reading and become one word again.
     group: int = -1
+    # What sounds as it was given: neither 儿 nor neighbours change its syllables, and not even its tones if exact.
+    given: bool = False
+    exact: bool = False

@@ -30,11 +30,15 @@ _IRREGULAR = {
 
 @dataclass(frozen=True)
 class EncodedClause:
-    """A clause as the voice's unit ids, the label of each, and the (start, end) units of each word."""
+    """A clause as the voice's unit ids, the label of each, and the (start, end) units of each word.
+
+    `bookmarks` are the clause's, each with the unit that begins there (their number, if none does).
+    """
 
     ids: tuple[int, ...]
     phones: tuple[str, ...]
     word_spans: tuple[tuple[int, int], ...]
+    bookmarks: tuple[tuple[str, int], ...] = ()
 
 
 def split_syllable(pinyin: str) -> tuple[str, str]:
@@ -75,17 +79,22 @@ class BakerUnits:
         """The ids of a clause; raises KeyError for a symbol that the voice's table lacks."""
         phones = ["sil"]
         spans: list[tuple[int, int]] = []
+        starts: list[list[int]] = []
         for index, word in enumerate(clause.words):
             start = len(phones)
+            starts.append([])
             for position, syllable in enumerate(word.syllables):
                 if position:
                     phones.append(self.breaks[0])
+                starts[-1].append(len(phones))
                 phones.extend(_phones(syllable))
             spans.append((start, len(phones)))
             last = index == len(clause.words) - 1
             phones.append("sil" if last else self.breaks[word.break_after])
         phones.append("eos")
-        return EncodedClause(tuple(self.symbols[p] for p in phones), tuple(phones), tuple(spans))
+        starts.append([len(phones)])
+        named = tuple((mark.name, starts[mark.word][mark.syllable]) for mark in clause.bookmarks)
+        return EncodedClause(tuple(self.symbols[p] for p in phones), tuple(phones), tuple(spans), named)
 
 
 def _phones(syllable: Syllable) -> Iterable[str]:

@@ -1,0 +1,177 @@
+"""A script → blocks: whole sentences of one voice and manner, and the breaks between them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from block import Block, Silence, Speech
+from mandarin import Place, Span, is_mute
+from markup import Manner, Named, Pause, Script
+from sentences import BLOCK, split_blocks
+
+# Stands for a character of a span when sentences are looked for: no sentence ends within a given reading.
+_LETTER = "字"
+FindSpans = Callable[[str, Sequence[Span]], list[Span]]
+
+
+@dataclass
+class _Run:
+    """Text in one manner, in parts; `origins` are (offset in it, character of the request's text), in order."""
+
+    manner: Manner
+    parts: list[str] = field(default_factory=list)
+    size: int = 0
+    spans: list[Span] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    origins: list[tuple[int, int]] = field(default_factory=list)
+
+    def append(self, other: _Run) -> None:
+        """The other run's text behind this one's, in this one's manner."""
+        self.spans += [replace(s, start=self.size + s.start, end=self.size + s.end) for s in other.spans]
+        self.places += [Place(place.name, self.size + place.at) for place in other.places]
+        self.origins += [(self.size + offset, at) for offset, at in other.origins]
+        self.parts += other.parts
+        self.size += other.size
+
+    @property
+    def mute(self) -> bool:
+        """Whether there is only punctuation."""
+        return not self.spans and all(map(is_mute, self.parts))
+
+    def origin(self, offset: int) -> int:
+        """The character of the request's text that stands at this offset."""
+        index = bisect_right(self.origins, offset, key=lambda origin: origin[0]) - 1
+        start, at = self.origins[index]
+        # Within text of the request character by character, but never beyond what follows it.
+        following = self.origins[index + 1][1] if index + 1 < len(self.origins) else at + offset - start
+        return min(at + offset - start, following)
+
+
+@dataclass
+class _Rest:
+    """An explicit break, and the marks at its start."""
+
+    seconds: float
+    at: int
+    marks: list[str] = field(default_factory=list)
+
+
+def plan(script: Script, find: FindSpans, *, size: int = BLOCK) -> list[Block]:
+    """The blocks of a script; `find` gives the words of a dictionary in a text, around the spans that it has.
+
+    A block of speech has up to `size` characters, or one sentence. Together the blocks have as many characters as the
+    request's text. A script with nothing to say has no block of speech.
+    """
+    starts: list[int] = []
+    blocks: list[Block] = []
+    spoken = False
+    for unit in _joined(_units(script)):
+        if isinstance(unit, _Rest):
+            starts.append(unit.at)
+            blocks.append(Silence(unit.seconds, tuple(unit.marks)))
+            continue
+        text = "".join(unit.parts)
+        unit.spans = sorted([*unit.spans, *find(text, unit.spans)], key=lambda span: span.start)
+        for start, end in _cuts(text, unit.spans, first=not spoken, size=size):
+            starts.append(unit.origin(start))
+            blocks.append(_speech(unit, text, start, end))
+        spoken = True
+    # What stands before the first block belongs to it.
+    edges = [0, *starts[1:], script.length] if starts else []
+    return [replace(block, characters=end - start) for block, (start, end) in zip(blocks, pairwise(edges), strict=True)]
+
+
+def _units(script: Script) -> Iterator[_Run | _Rest]:
+    """Runs as long as the manner stays, with breaks between them; marks with what follows them, or a break of 0 s."""
+    run: _Run | None = None
+    waiting: list[Named] = []
+    for item in script.items:
+        if isinstance(item, Named):
+            waiting.append(item)
+            continue
+        if isinstance(item, Pause):
+            if run:
+                yield run
+            yield _Rest(item.seconds, item.at, [named.name for named in waiting])
+            run, waiting = None, []
+            continue
+        if run and run.manner != item.manner:
+            yield run
+            run = None
+        run = run or _Run(item.manner)
+        run.places += [Place(named.name, run.size) for named in waiting]
+        waiting = []
+        run.origins.append((run.size, item.at))
+        if item.kind:
+            run.spans.append(Span(run.size, run.size + len(item.text), item.kind, item.value))
+        run.parts.append(item.text)
+        run.size += len(item.text)
+    if run:
+        yield run
+    if waiting:
+        yield _Rest(0.0, waiting[0].at, [named.name for named in waiting])
+
+
+def _joined(units: Iterator[_Run | _Rest]) -> list[_Run | _Rest]:
+    """Punctuation that stands alone goes with the text beside it, or is left out; what is then alike is one run."""
+    out: list[_Run | _Rest] = []
+    lone: _Run | None = None
+    for unit in units:
+        last = out[-1] if out else None
+        if isinstance(unit, _Rest):
+            if lone:
+                unit.marks[:0] = [place.name for place in lone.places]
+                unit.at = lone.origin(0)
+                lone = None
+            out.append(unit)
+        elif isinstance(last, _Run) and (unit.mute or last.manner == unit.manner):
+            last.append(unit)
+        elif unit.mute:
+            lone = _appended(lone, unit)
+        else:
+            opened = _appended(lone and replace(lone, manner=unit.manner), unit)
+            lone = None
+            out.append(opened)
+    if lone and lone.places:
+        out.append(_Rest(0.0, lone.origin(0), [place.name for place in lone.places]))
+    return out
+
+
+def _appended(before: _Run | None, run: _Run) -> _Run:
+    if before is None:
+        return run
+    before.append(run)
+    return before
+
+
+def _cuts(text: str, spans: Sequence[Span], *, first: bool, size: int) -> Iterator[tuple[int, int]]:
+    """Where the blocks of a run start and end."""
+    at = 0
+    masked = []
+    for span in spans:
+        masked += [text[at : span.start], _LETTER * (span.end - span.start)]
+        at = span.end
+    end = 0
+    for block in split_blocks("".join([*masked, text[at:]]), first=first, size=size):
+        start, end = end, end + len(block)
+        yield start, end
+
+
+def _speech(run: _Run, text: str, start: int, end: int) -> Speech:
+    spans = run.spans[_first(run.spans, start) : _first(run.spans, end)]
+    behind = len(run.places) if end == len(text) else bisect_left(run.places, end, key=lambda place: place.at)
+    places = run.places[bisect_left(run.places, start, key=lambda place: place.at) : behind]
+    return Speech(
+        text[start:end],
+        run.manner,
+        tuple(replace(span, start=span.start - start, end=span.end - start) for span in spans),
+        tuple(Place(place.name, place.at - start) for place in places),
+    )
+
+
+def _first(spans: Sequence[Span], at: int) -> int:
+    """The index of the first span that does not start before `at`."""
+    return bisect_left(spans, at, key=lambda span: span.start)
