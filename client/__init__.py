@@ -25,6 +25,7 @@ from ._errors import (
     SpeechError,
     VoiceNotFound,
 )
+from ._metrics import Metrics, ModelMetrics, read_metrics
 from ._models import (
     Chunk,
     Clause,
@@ -60,6 +61,8 @@ __all__ = [
     "Health",
     "InvalidRequest",
     "Mark",
+    "Metrics",
+    "ModelMetrics",
     "ModelState",
     "Notice",
     "Options",
@@ -82,4 +85,5 @@ __all__ = [
     "VoiceHealth",
     "VoiceNotFound",
     "Word",
+    "read_metrics",
 ]

@@ -6,6 +6,7 @@ import re
 
 import grpc
 
+from . import _address
 from ._errors import (
     ConnectTimeout,
     DeadlineExceeded,
@@ -26,7 +27,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),
 )
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
 _UNRESOLVED = re.compile(r"DNS resolution|name resolution|resolv|Domain name not found", re.IGNORECASE)
 _NOT_GRPC = re.compile(r"http1|http2|HTTP/[12]|SETTINGS frame", re.IGNORECASE)
@@ -43,11 +43,9 @@ def target(server: str) -> tuple[str, list[tuple[str, int]]]:
     Raises:
         InvalidRequest: it is not ``HOST:PORT``.
     """
-    match = _ADDRESS.fullmatch(server) if isinstance(server, str) else None
-    if match is None or not 0 < int(match["port"]) < 65536:
-        raise InvalidRequest(f"server must be HOST:PORT, such as 127.0.0.1:8001, got {server!r}")
+    host, _ = _address.split(server, "server", "127.0.0.1:8001")
     options = list(OPTIONS)
-    if _LOOPBACK.fullmatch(match["host"]):
+    if _LOOPBACK.fullmatch(host):
         options.append(("grpc.enable_http_proxy", 0))
     return server, options
 

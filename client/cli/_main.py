@@ -10,9 +10,11 @@ import typer
 from .._errors import DiskFull, InvalidRequest, OutputError, SpeechError
 from ._console import fail, quiet_streams
 from .health import health
+from .metrics import metrics
 from .stream import stream
+from .styles import styles
 from .synth import synth
-from .voices import voices
+from .voices import load, unload, voices
 
 INTERRUPTED = 130
 
@@ -26,7 +28,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for command in (synth, stream, voices, health):
+    for command in (synth, stream, voices, styles, load, unload, health, metrics):
         app.command()(command)
     app.callback()(_root)
     return app

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from .._errors import ServiceFailed
 from ._console import emit, emit_json
 from ._options import DEFAULT_SERVER, Json, Seconds, Server, connect
-from .voices import table
+from ._table import table
 
 
 def health(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 60.0) -> None:

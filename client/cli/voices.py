@@ -1,50 +1,72 @@
-"""``voices``: what the server can speak with."""
+"""``voices``, ``load`` and ``unload``: what the server can speak with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Annotated, Any
 
+import typer
+
+from .._models import Voice
 from ._console import emit, emit_json, note
 from ._options import DEFAULT_SERVER, Json, Seconds, Server, connect
+from ._table import table
 
 _SHOWN = 4
 
+Name = Annotated[str, typer.Argument(metavar="VOICE", help="A name from the voices command.")]
+
 
 def voices(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 30.0) -> None:
-    """List the voices and what each can do."""
+    """List the voices, the state of each and what it can do."""
     with connect(server, seconds) as synthesizer:
         found = synthesizer.voices()
     if as_json:
-        emit_json({"voices": [asdict(voice) for voice in found]})
+        emit_json({"voices": [_tree(voice) for voice in found]})
         return
     if not found:
         note("note: the server has no voices, make one with python -m export voice")
         return
-    rows = [["VOICE", "READY", "FAMILY", "HZ", "LANGUAGES", "QUALITIES", "SPEAKERS", "EMOTIONS"]]
+    rows = [["VOICE", "STATE", "FAMILY", "HZ", "LANGUAGES", "QUALITIES", "SPEAKERS", "EMOTIONS"]]
     for voice in found:
         rows.append(
             [
                 voice.name,
-                "yes" if voice.ready else "no",
+                voice.state,
                 voice.family or "-",
                 str(voice.sample_rate or "-"),
                 *map(_some, (voice.languages, voice.qualities, voice.speakers, voice.emotions)),
             ]
         )
     emit(table(rows))
+    for voice in found:
+        if voice.reason:
+            emit(f"{voice.name}: {voice.reason}")
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """``rows`` as lines whose columns are aligned, also with wide characters."""
-    from rich.cells import cell_len
+def load(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 300.0) -> None:
+    """Load a voice of the server's repository."""
+    with connect(server, seconds) as synthesizer:
+        found = synthesizer.load(voice)
+    if as_json:
+        emit_json(_tree(found))
+    else:
+        emit(f"{found.name}: ready, {found.family}, {found.sample_rate} Hz")
 
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+
+def unload(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 300.0) -> None:
+    """Unload a voice, so that it takes no memory; what it shares with others stays."""
+    with connect(server, seconds) as synthesizer:
+        synthesizer.unload(voice)
+    if as_json:
+        emit_json(_tree(Voice(voice, "unloaded")))
+    else:
+        emit(f"{voice}: unloaded")
+
+
+def _tree(voice: Voice) -> dict[str, Any]:
+    return {**asdict(voice), "ready": voice.ready}
 
 
 def _some(names: Sequence[str]) -> str:

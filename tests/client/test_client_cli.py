@@ -224,26 +224,6 @@ def test_subtitles_without_times_are_exit_1(capsys: pytest.CaptureFixture[str]) 
     assert not Path("out.srt").exists()
 
 
-def test_voices_are_a_table_or_one_object(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["voices", "--server", triton.address]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:3] == ["VOICE", "READY", "FAMILY"]
-    assert lines[1].split()[:6] == ["demo", "yes", "fastspeech2", "24000", "zh", "balanced,fast"]
-    assert lines[2].split()[:3] == ["ghost", "no", "-"]
-    assert main(["voices", "--json", "--server", triton.address]) == 0
-    tree = json.loads(capsys.readouterr().out)
-    assert [voice["name"] for voice in tree["voices"]] == ["demo", "ghost"]
-    assert tree["voices"][0]["limits"]["pitch"] == [-4.0, 4.0]
-
-
-def test_a_server_without_voices_is_said_on_stderr(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
-    triton.models = {"tts": "READY"}
-    assert main(["voices", "--server", triton.address]) == 0
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "no voices" in err
-
-
 def test_health_is_exit_0_only_when_the_service_speaks(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["health", "--server", triton.address]) == 0
     assert "triton 2.51.0" in capsys.readouterr().out

@@ -1,0 +1,75 @@
+"""``metrics``: what the server counted, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from .. import _address
+from .._metrics import STEPS, Metrics, ModelMetrics, read_metrics
+from ._console import emit, emit_json
+from ._options import DEFAULT_SERVER, Json, Seconds, Server
+from ._table import table
+
+DEFAULT_PORT = 8002
+
+
+def metrics(
+    as_json: Json = False,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", metavar="HOST:PORT", help=f"The metrics' address; port {DEFAULT_PORT} of --server's."
+        ),
+    ] = None,
+    server: Server = DEFAULT_SERVER,
+    seconds: Seconds = 30.0,
+) -> None:
+    """Tell what the server did since it started."""
+    host, _ = _address.split(server, "server", DEFAULT_SERVER)
+    found = read_metrics(address or f"{host}:{DEFAULT_PORT}", timeout=seconds)
+    if as_json:
+        emit_json(asdict(found))
+        return
+    for line in _lines(found):
+        emit(line)
+    if found.models:
+        emit(table([_HEADER, *map(_row, found.models)]))
+
+
+def _lines(found: Metrics) -> list[str]:
+    """What is known of the front door, a line each; what this server does not count is left out."""
+    lines = [_counts("requests", found.requests)]
+    if found.in_flight is not None:
+        lines.append(f"in flight: {found.in_flight}, waiting: {found.waiting or 0}")
+    lines.append(_counts("refused", found.refused))
+    if found.degradation_step is not None:
+        step = found.degradation_step
+        lines.append(f"degradation step: {step} ({STEPS[step] if 0 <= step < len(STEPS) else 'unknown'})")
+    if found.audio_seconds is not None:
+        first = "" if found.first_audio is None else f", the first after {found.first_audio:.3f} s on average"
+        lines.append(f"audio: {found.audio_seconds:.1f} s{first}")
+    lines.append(_counts("voices loaded", found.voice_loads))
+    lines.append(_counts("voices unloaded", found.voice_unloads))
+    lines.append(_counts("models revived", found.revivals))
+    return [line for line in lines if line]
+
+
+def _counts(what: str, counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count} {name}".strip() for name, count in counts.items() if count)
+    return f"{what}: {shown}" if shown else ""
+
+
+_HEADER = ("MODEL", "REQUESTS", "FAILED", "PENDING", "INFERENCES", "BATCHES", "MEAN BATCH", "CACHE HITS")
+
+
+def _row(model: ModelMetrics) -> tuple[str, ...]:
+    hits = "-"
+    if model.cache_hits is not None:
+        hits = f"{model.cache_hits} of {model.cache_hits + (model.cache_misses or 0)}"
+    mean = "-" if model.mean_batch is None else f"{model.mean_batch:.2f}"
+    counts = (model.requests, model.failures, model.pending, model.inferences, model.executions)
+    return (model.model, *map(str, counts), mean, hits)
