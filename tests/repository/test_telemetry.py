@@ -39,8 +39,12 @@ def telemetry():
             return Metric()
 
     telemetry = Telemetry(Family)
-    telemetry.read = lambda: series
-    telemetry.made = made
+
+    def read():
+        telemetry.flush()
+        return series
+
+    telemetry.read, telemetry.made, telemetry.series = read, made, series
     return telemetry
 
 
@@ -75,16 +79,41 @@ def test_each_event_counts_in_its_series(telemetry):
     }
 
 
-def test_threads_that_meet_make_each_series_once(telemetry):
-    barrier = threading.Barrier(8)
+def test_a_metric_is_touched_only_by_who_flushes(telemetry):
+    telemetry.ended("ok")
+    telemetry.audio(1.0)
+    telemetry.load(1, 2)
+    assert telemetry.series == {}
+    telemetry.flush()
+    assert telemetry.series[("tts_audio_seconds_total",)] == 1.0
+
+
+def test_threads_that_meet_lose_no_count(telemetry):
+    barrier, stop = threading.Barrier(9), threading.Event()
 
     def work():
         barrier.wait(10)
-        telemetry.ended("ok")
+        for _ in range(500):
+            telemetry.ended("ok")
 
+    def flush():
+        barrier.wait(10)
+        while not stop.is_set():
+            telemetry.flush()
+
+    flusher = threading.Thread(target=flush)
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
+    for thread in (flusher, *threads):
         thread.start()
     for thread in threads:
         thread.join()
-    assert telemetry.made == [("tts_requests_total", ("outcome", "ok"))]
+    stop.set()
+    flusher.join()
+    series = ("tts_requests_total", ("outcome", "ok"))
+    assert telemetry.read()[series] == 4000
+    assert telemetry.made.count(series) == 1
+
+
+def test_what_has_no_labels_is_shown_before_anything_happened(telemetry):
+    assert telemetry.read()[("tts_degradation_step",)] == 0
+    assert set(telemetry.read().values()) == {0.0}
