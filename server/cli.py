@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -15,9 +16,12 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 
 from server import log
+from server import repository as models
 from server.errors import BadRequest, ServerError
 from server.options import ServerOptions
+from server.probe import synthesize
 from server.triton import TritonServer
+from server.watch import Watch
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS_KEPT = 20
@@ -47,17 +51,23 @@ def main() -> None:
 def serve(
     repository: Annotated[Path, typer.Option(help="The model repository.")] = CHECKOUT / "model_repository",
     profile: Annotated[str | None, typer.Option(help="The hardware profile: configs/<profile>.pbtxt.")] = None,
+    on_demand: Annotated[bool, typer.Option("--on-demand", help="Load a voice when it is first asked for.")] = False,
     grpc_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8001,
     http_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
     metrics_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8002,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's own log goes.")] = None,
     tritonserver: Annotated[Path | None, typer.Option(help="The tritonserver to use.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that the start may take.")] = 300.0,
+    exit_timeout: Annotated[int, typer.Option(min=0, help="Seconds that requests in flight get at the end.")] = 30,
 ) -> None:
-    """Runs a server on loopback until Ctrl-C."""
+    """Runs a server on loopback until Ctrl-C, and gets it going again when a part of it dies."""
     server = TritonServer(
         ServerOptions(
             repository=repository,
+            control="explicit",
+            load=_on_demand(repository) if on_demand else ("*",),
+            tolerant=True,
+            exit_timeout=exit_timeout,
             profile=profile,
             grpc_port=grpc_port,
             http_port=http_port,
@@ -65,6 +75,7 @@ def serve(
             log_file=log_file or _default_log(),
             tritonserver=tritonserver,
         ),
+        probe=functools.partial(synthesize, voices=models.voices(repository)),
         ready_timeout=timeout,
     )
     _listen_for_signals(server)
@@ -107,11 +118,18 @@ def run_command(
     raise typer.Exit(code if code >= 0 else 128 - code)
 
 
+def _on_demand(repository: Path) -> tuple[str, ...]:
+    """What is loaded from the start when voices are not."""
+    try:
+        return models.shared(repository)
+    except BadRequest as error:
+        _fail(error, 2)
+
+
 def _run(server: TritonServer) -> None:
     begin = time.monotonic()
     server.start()
     path = server.log_path or Path(os.devnull)
-    follower = log.Follower(path, path.stat().st_size)
     _say(f"starting on {server.options.repository}, log in {path}")
     server.wait_ready()
     address = server.address
@@ -119,11 +137,19 @@ def _run(server: TritonServer) -> None:
         f"ready after {time.monotonic() - begin:.1f} s: grpc {address.grpc}, http {address.http}, "
         f"metrics {address.metrics} (Ctrl-C stops it)"
     )
-    while True:
-        for line in log.notable(follower.news()):
-            _say(line, sys.stderr)
-        server.check()
-        time.sleep(0.5)
+    for line in server.unserved:
+        _say(f"warning: {line}", sys.stderr)
+    follower, identity = log.Follower(path, path.stat().st_size), server.identity
+
+    def tell_news() -> None:
+        nonlocal identity
+        lines = log.notable(follower.news())
+        if server.identity == identity:  # what a new start says of models that cannot be loaded has been said
+            for line in lines:
+                _say(line, sys.stderr)
+        identity = server.identity
+
+    Watch(server, lambda line: _say(f"watch: {line}", sys.stderr)).run(tell_news)
 
 
 def _default_log() -> Path:

@@ -51,5 +51,9 @@ class ProbeFailed(ServerError):
     """The server says that it is ready, but a real request does not work."""
 
 
+class GaveUp(ServerError):
+    """The server cannot be kept running: its restarts fail, always for the same cause."""
+
+
 class ServerDied(ServerError):
     """The process ended while it was in use."""

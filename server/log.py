@@ -19,6 +19,7 @@ _NOISE = re.compile(
     r"unable to create stream for|Address already in use \{|CUDA memory pool|"
     r"HandleCancellation called even when the context was not cancelled"
 )
+_RELOADING = "contains models that are not available or ambiguous"  # an ensemble, while one of its models is away
 _LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|version `(GLIBC\w*_[\d.]+)' not found")
 _MODEL = re.compile(r"^failed to load '(.+?)' version \d+: (.*)$", re.DOTALL)
 # After this, the server of 24.10 waits for ever for the model.
@@ -67,19 +68,22 @@ def cause(text: str) -> str:
     errors = [message for _, message in _messages(text, "EF")]
     if match := next(filter(None, map(_PORT.search, errors)), None):
         return f"port {match.group(2)} for {match.group(1)} is already in use"
-    failed = {match.group(1): match.group(2) for match in map(_MODEL.match, errors) if match}
-    failed |= {match.group(2) or "(unknown)": match.group(1) for match in _STUCK.finditer(text)}
-    if failed:
+    if failed := _unloadable(text):
         name, reason = next(iter(failed.items()))
         others = f" (and {len(failed) - 1} more: {', '.join(list(failed)[1:])})" if len(failed) > 1 else ""
-        return f"model {name} failed to load: {plain(reason)}{others}"
-    if match := next(filter(None, map(_CONFIG.match, errors)), None):
-        syntax = _SYNTAX.search(text)
-        reason = syntax.group(1) if syntax else match.group(2)
-        return f"the config of model {match.group(1)} is wrong: {plain(reason)}"
+        return f"model {name} failed to load: {reason}{others}"
+    if misconfigured := _misconfigured(text):
+        name, reason = next(iter(misconfigured.items()))
+        return f"the config of model {name} is wrong: {reason}"
     if errors:
         return plain(errors[-1])
     return plain(match.group()) if (match := _OPTION.search(text)) else ""
+
+
+def failures(text: str) -> dict[str, str]:
+    """Why each model that failed did so: its load, or the reading of its config."""
+    wrong = {name: f"its config is wrong: {reason}" for name, reason in _misconfigured(text).items()}
+    return wrong | _unloadable(text)
 
 
 def is_port_conflict(text: str) -> bool:
@@ -95,7 +99,8 @@ def is_stuck(text: str) -> bool:
 def notable(text: str) -> list[str]:
     """The warnings and errors among the lines of ``text``, without what only says that there is no GPU."""
     words = {"W": "warning", "E": "error", "F": "error"}
-    return [f"{words[level]}: {plain(message)}" for level, message in _messages(text, "WEF")]
+    news = [(words[level], message) for level, message in _messages(text, "WEF") if _RELOADING not in message]
+    return [f"{word}: {plain(message)}" for word, message in news]
 
 
 def plain(message: str) -> str:
@@ -115,6 +120,29 @@ def describe_exit(code: int) -> str:
         return f"it was ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"it was ended by signal {-code}"
+
+
+def _unloadable(text: str) -> dict[str, str]:
+    found = {
+        match.group(1): plain(match.group(2))
+        for _, message in _messages(text, "EF")
+        if (match := _MODEL.match(message))
+    }
+    return found | {match.group(2) or "(unknown)": plain(match.group(1)) for match in _STUCK.finditer(text)}
+
+
+def _misconfigured(text: str) -> dict[str, str]:
+    """The models whose config cannot be used. The parser's complaint stands in the line before Triton's."""
+    found = {}
+    syntax = ""
+    for line in text.splitlines():
+        if match := _SYNTAX.match(line):
+            syntax = match.group(1)
+        for _, message in _messages(line, "EF"):
+            if match := _CONFIG.match(message):
+                found[match.group(1)] = plain(syntax or match.group(2))
+            syntax = ""
+    return found
 
 
 def _messages(text: str, levels: str) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,15 @@ from server.assemble import Assembly
 from server.find import Installation
 from server.ports import Ports
 
+# A client whose machine vanished, or that was stopped, is noticed within 80 s and its requests are cancelled, where
+# gRPC would wait two hours; and clients may look after the server every 10 s without being taken for a flood.
+KEEPALIVE = (
+    "--grpc-keepalive-time=60000",
+    "--grpc-keepalive-timeout=20000",
+    "--grpc-http2-max-pings-without-data=0",
+    "--grpc-http2-min-recv-ping-interval-without-data=10000",
+)
+
 
 @dataclass(frozen=True)
 class ServerOptions:
@@ -25,6 +34,7 @@ class ServerOptions:
     metrics_port: int | None = None
     control: Literal["none", "explicit", "poll"] = "none"
     load: tuple[str, ...] = ()  # models to load at the start, with control="explicit"; "*" for all
+    tolerant: bool = False  # a model that cannot be loaded does not keep the others from being served
     auto_complete: bool = False
     cache_bytes: int = 64 << 20  # of the response cache; 0 for none
     exit_timeout: int = 10  # seconds that requests in flight get when the server stops
@@ -73,12 +83,15 @@ def command_line(
         f"--exit-timeout-secs={options.exit_timeout}",
         f"--backend-config=python,shm-region-prefix-name={identity}-",
         f"--model-control-mode={options.control}",
+        *KEEPALIVE,
     ]
     for name in ("grpc", "http", "metrics"):
         command += [f"--{name}-address={options.host}", f"--{name}-port={getattr(ports, name)}"]
     command += [f"--load-model={model}" for model in options.load]
     if config_name is not None:
         command.append(f"--model-config-name={config_name}")
+    if options.tolerant:
+        command += ["--exit-on-error=false", "--strict-readiness=false"]
     if not options.auto_complete:
         command.append("--disable-auto-complete-config")
     if options.cache_bytes:

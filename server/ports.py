@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,15 @@ def allocate(host: str, requested: Mapping[str, int | None]) -> Ports:
                 raise
             claims.append(claim)
     return Ports(**values, chosen=frozenset(set(NAMES) - set(fixed)), claims=claims)
+
+
+def await_free(host: str, ports: Ports, seconds: float) -> None:
+    """Waits until ports that a process has just held can be bound again. Raises ``PortInUse`` when they stay taken."""
+    deadline = time.monotonic() + seconds
+    for name in NAMES:
+        while not is_free(host, getattr(ports, name)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        _require(host, name, getattr(ports, name))
 
 
 def is_free(host: str, port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from server.errors import RepositoryError, UnknownProfile
@@ -33,6 +34,22 @@ def config_name(repository: Path, profile: str | None) -> str | None:
     if profile not in known:
         raise UnknownProfile(f'the profile "{profile}" is unknown: this repository has {", ".join(known)}')
     return profile
+
+
+def voices(repository: Path) -> tuple[str, ...]:
+    """The names of the voices: the ensembles that the exporter described in a ``voice.json``."""
+    return tuple(sorted(file.parent.name for file in repository.glob("*/voice.json")))
+
+
+def shared(repository: Path) -> tuple[str, ...]:
+    """The models that belong to no voice, and that every voice needs."""
+    return tuple(model for model in models(repository) if voice_of(model, voices(repository)) is None)
+
+
+def voice_of(model: str, known: Iterable[str]) -> str | None:
+    """The voice that a model belongs to: itself, or the longest that its name begins with."""
+    owners = [voice for voice in known if model == voice or model.startswith(f"{voice}_")]
+    return max(owners, key=len, default=None)
 
 
 def _is_model(folder: Path) -> bool:

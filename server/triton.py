@@ -8,18 +8,23 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from server import find, log, ports, repository
 from server.assemble import assemble
+from server.control import Control, ControlError, drain
 from server.errors import NotReady, PortRace, ServerDied, ServerError, StartFailed
+from server.frontdoor import FRONT_DOOR
 from server.guard import sweep
 from server.options import ServerAddress, ServerOptions, command_line, process_environment
 from server.probe import Probe, is_alive, synthesize
 from server.process import GuardedProcess, Job
+from server.unserved import unserved
 
 ATTEMPTS = 3  # at ports of our own choosing
+PORTS_PATIENCE = 5.0  # seconds for the ports of a process that has just ended
 
 
 class TritonServer:
@@ -34,6 +39,7 @@ class TritonServer:
         self.ready_timeout = ready_timeout
         self.log_path: Path | None = None
         self.identity = ""
+        self.unserved: tuple[str, ...] = ()  # what a tolerant server could not load, a line each
         self._address: ServerAddress | None = None
         self._ports: ports.Ports | None = None
         self._process: GuardedProcess | None = None
@@ -41,6 +47,7 @@ class TritonServer:
         self._log_start = 0
         self._owner = 0
         self._ready = False
+        self._hurried = False
         self._lock = threading.Lock()
 
     @property
@@ -68,11 +75,27 @@ class TritonServer:
             raise ServerError("the server is already started")
         options = self.options
         repository.models(options.repository)
+        requested = {"grpc": options.grpc_port, "http": options.http_port, "metrics": options.metrics_port}
+        self._launch(lambda: ports.allocate(options.host, requested), keep_ports=False)
+        return self
+
+    def restart(self) -> None:
+        """Ends the process at once, if it is still there, and starts another at the same ports, as ``start`` does.
+
+        May be tried again after it has failed.
+        """
+        held = self._ports
+        if held is None:
+            raise ServerError("the server has not been started")
+        self._end(kill=True, keep_ports=True)
+        ports.await_free(self.options.host, held, PORTS_PATIENCE)
+        self._launch(lambda: held, keep_ports=True)
+
+    def _launch(self, allocate: Callable[[], ports.Ports], keep_ports: bool) -> None:
+        options = self.options
         config_name = repository.config_name(options.repository, options.profile)
         installation = find.find(options.tritonserver)
-        requested = {"grpc": options.grpc_port, "http": options.http_port, "metrics": options.metrics_port}
-        allocated = ports.allocate(options.host, requested)
-        self._ports = allocated
+        self._ports = allocated = allocate()
         self._owner = os.getpid()
         atexit.register(self.stop)
         try:
@@ -91,10 +114,9 @@ class TritonServer:
                 )
             )
         except BaseException:
-            self.stop()
+            self._end(kill=True, keep_ports=keep_ports)
             raise
         self._address = ServerAddress(options.host, allocated.grpc, allocated.http, allocated.metrics)
-        return self
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Returns when the server is ready and the probe succeeds; raises at once when it dies."""
@@ -110,10 +132,13 @@ class TritonServer:
                 raise NotReady(f"the server was not ready within {seconds:.0f} s: {cause}", self.log_tail())
             time.sleep(0.05)
         self._check_ports()
+        self._check_models()
         try:
             self.probe(self.address)
         except ServerError as error:
             self.check()
+            if self.unserved:  # nothing speaks because something did not load, and its reason tells more
+                raise StartFailed(f"the server did not start: {self._why_unserved()}", self.log_tail()) from error
             error.detail = error.detail or self.log_tail()
             raise
         self._ready = True
@@ -142,6 +167,7 @@ class TritonServer:
 
     def hurry(self) -> None:
         """Makes a ``stop`` that is under way end the process at once. May be called from a signal handler."""
+        self._hurried = True
         process = self._process
         if process is not None:
             process.hurry()
@@ -174,6 +200,31 @@ class TritonServer:
     ) -> None:
         self.stop()
 
+    def _check_models(self) -> None:
+        """A tolerant server starts whatever it could load; without a front door or any model it serves nobody."""
+        if not self.options.tolerant:
+            return
+        held = repository.models(self.options.repository)
+        try:
+            states = Control(self.address).models()
+        except ControlError as error:
+            raise NotReady(f"the server does not answer: {error}", self.log_tail()) from None
+        expected = self.options.load if self.options.load not in ((), ("*",)) else held
+        voices = repository.voices(self.options.repository)
+        self.unserved = tuple(unserved(expected, states, self.log_text(), voices))
+        needed = states.get(FRONT_DOOR) if FRONT_DOOR in held else None
+        if not any(state.ready for state in states.values()) or (needed is not None and not needed.ready):
+            raise StartFailed(f"the server did not start: {self._why_unserved()}", self.log_tail())
+
+    def _why_unserved(self) -> str:
+        return log.cause(self.log_text()) or "; ".join(self.unserved) or "no model is loaded"
+
+    def _drain(self) -> None:
+        """Lets the requests in flight end before the server is told to stop."""
+        if self.options.control == "explicit" and self._ready and self.running:
+            doors = [FRONT_DOOR, *repository.voices(self.options.repository)]
+            drain(Control(self.address), doors, self.options.exit_timeout, lambda: self.running and not self._hurried)
+
     def _check_ports(self) -> None:
         """A server that lost its metrics port goes on without it: this waits until the log tells."""
         deadline = time.monotonic() + 2
@@ -196,17 +247,20 @@ class TritonServer:
         self.log_path = path
         return path
 
-    def _end(self, kill: bool) -> None:
+    def _end(self, kill: bool, keep_ports: bool = False) -> None:
         if self._owner != os.getpid():  # a forked copy of this object, or never started
             return
         with self._lock:
             if self._process is not None:
+                if not kill:
+                    self._drain()
                 self._process.end(kill, patience=10.0 if kill else self.options.exit_timeout + 15.0)
                 self._process = None
             if self._work is not None:
                 sweep(None, "", [str(self._work)])
                 self._work = None
-            if self._ports is not None:
+            if self._ports is not None and not keep_ports:
                 self._ports.release()
-            self._ready = False
+                self._ports = None
+            self._ready = self._hurried = False
             atexit.unregister(self.stop)
