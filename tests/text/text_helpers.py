@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mandarin import Analysis, Frontend, Word
 from mandarin.syllables import KNOWN
 from mandarin.units_baker import split_syllable
+from speaking import Ask, Speaking
 
 BREAKS = ("sil", "#0", "#1", "#2", "#3", "eos", "er5")
 
@@ -37,3 +40,35 @@ def analyze(frontend: Frontend, text: str, max_units: int = 100) -> Analysis:
 def reading(frontend: Frontend, text: str) -> str:
     clauses = analyze(frontend, text).clauses
     return " ".join(str(s) for c in clauses for w in c.words for s in w.syllables)
+
+
+def blocks(speaking: Speaking, text: str, dictionary: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The plan of a text."""
+    asked = Ask(text, dictionary=json.dumps(dictionary) if dictionary else "")
+    return [json.loads(block) for block in speaking.plan(asked)]
+
+
+def clauses(speaking: Speaking, text: str, dictionary: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """What the text front end says of each clause, block by block, as the router gets it."""
+    made = []
+    for block in blocks(speaking, text, dictionary):
+        if "silence" not in block:
+            made += [json.loads(clause) for clause in speaking.block(json.dumps(block), None).clauses]
+    return made
+
+
+def words(speaking: Speaking, text: str, dictionary: Mapping[str, str] | None = None) -> list[str]:
+    """The words that the events will show."""
+    return [word for clause in clauses(speaking, text, dictionary) for word, _, _ in clause["words"]]
+
+
+def sound(speaking: Speaking, text: str, dictionary: Mapping[str, str] | None = None) -> str:
+    """The phones of a text, without breaks."""
+    phones = [phone for clause in clauses(speaking, text, dictionary) for phone in clause["phones"]]
+    return " ".join(phone for phone in phones if phone and not phone.startswith("#") and phone != "eos")
+
+
+def notices(speaking: Speaking, text: str, dictionary: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Kinds and subjects of what is told."""
+    made = clauses(speaking, text, dictionary)
+    return [(notice["kind"], notice["text"]) for clause in made for notice in clause["notices"]]

@@ -91,7 +91,7 @@ class Speech:
                 asked={str(name): float(value) for name, value in content["asked"].items()},
                 notices=tuple(Notice(**notice) for notice in content["notices"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise BlockError("block is none that `plan` gave as speech: send it back as it came") from error
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from block import BlockError, MuteBlockError
 from controls import ControlError
+from dictionary import DictionaryError
 from mandarin import TextError
 from markup import MarkupError
 from speaking import DEFAULT_VOICE, Ask, Speaking
@@ -28,6 +29,7 @@ _CODES: dict[type[Exception], str] = {
     TextError: "INVALID_ARG",
     ControlError: "INVALID_ARG",
     MarkupError: "INVALID_ARG",
+    DictionaryError: "INVALID_ARG",
     BlockError: "INVALID_ARG",
 }
 _REFUSALS = tuple(_CODES)
@@ -87,6 +89,7 @@ def _ask(request: Any) -> Ask:
         speaker=_text(request, "SPEAKER"),
         emotion=_text(request, "EMOTION"),
         controls={name: value for name, value in controls.items() if value is not None},
+        dictionary=_text(request, "DICTIONARY") or "",
     )
 
 

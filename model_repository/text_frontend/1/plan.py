@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from block import Block, Silence, Speech
-from mandarin import Place, Span, is_mute
-from markup import Manner, Named, Pause, Script
+from mandarin import CLOSING, Place, Span, is_mute
+from markup import Manner, Named, Pause, Said, Script
 from sentences import BLOCK, split_blocks
 
 # Stands for a character of a span when sentences are looked for: no sentence ends within a given reading.
 _LETTER = "字"
+_CLOSING = "".join(sorted(CLOSING))
 FindSpans = Callable[[str, Sequence[Span]], list[Span]]
 
 
@@ -27,6 +28,15 @@ class _Run:
     spans: list[Span] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     origins: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, item: Said, marks: Sequence[Named]) -> None:
+        """One more piece of text, with marks before it."""
+        self.places += [Place(named.name, self.size) for named in marks]
+        self.origins.append((self.size, item.at))
+        if item.kind:
+            self.spans.append(Span(self.size, self.size + len(item.text), item.kind, item.value))
+        self.parts.append(item.text)
+        self.size += len(item.text)
 
     def append(self, other: _Run) -> None:
         """The other run's text behind this one's, in this one's manner."""
@@ -99,16 +109,19 @@ def _units(script: Script) -> Iterator[_Run | _Rest]:
             run, waiting = None, []
             continue
         if run and run.manner != item.manner:
+            # A full stop behind an element still belongs to the sentence in it.
+            rest = item.text if item.kind else item.text.lstrip(_CLOSING)
+            closing = len(item.text) - len(rest)
+            if closing:
+                run.add(replace(item, text=item.text[:closing]), waiting)
+                item, waiting = replace(item, text=rest, at=item.at + closing), []
+            if not rest:
+                continue
             yield run
             run = None
         run = run or _Run(item.manner)
-        run.places += [Place(named.name, run.size) for named in waiting]
+        run.add(item, waiting)
         waiting = []
-        run.origins.append((run.size, item.at))
-        if item.kind:
-            run.spans.append(Span(run.size, run.size + len(item.text), item.kind, item.value))
-        run.parts.append(item.text)
-        run.size += len(item.text)
     if run:
         yield run
     if waiting:

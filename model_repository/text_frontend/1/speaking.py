@@ -8,6 +8,7 @@ from pathlib import Path
 
 from block import Block, MuteBlockError, Silence, Speech
 from controls import ControlError, check, resolve
+from dictionary import DictionaryFile, parse_dictionary
 from mandarin import EMPTY, NOTHING, Frontend, Notice, TextError
 from markup import Manner, parse
 from plan import plan
@@ -20,24 +21,26 @@ MAX_TEXT = 60_000
 
 @dataclass(frozen=True)
 class Ask:
-    """A request as it came; `controls` has those that were given."""
+    """A request as it came; `controls` has those that were given, `dictionary` is JSON."""
 
     text: str
     voice: str = DEFAULT_VOICE
     speaker: str | None = None
     emotion: str | None = None
     controls: Mapping[str, float] = field(default_factory=dict)
+    dictionary: str = ""
 
 
 class Speaking:
-    """Knows the voices of a repository and the language.
+    """Knows the language, the voices of a repository and the dictionary of its server.
 
-    Its methods raise `UnknownVoiceError`, `BrokenVoiceError`, `TextError`, `ControlError`, `MarkupError` and
-    `BlockError`, all with one line that says what to do.
+    Its methods raise `UnknownVoiceError`, `BrokenVoiceError`, `TextError`, `ControlError`, `MarkupError`,
+    `DictionaryError` and `BlockError`, all with one line that says what to do.
     """
 
-    def __init__(self, repository: Path) -> None:
+    def __init__(self, repository: Path, dictionary: Path | None = None) -> None:
         self._shelf = VoiceShelf(repository)
+        self._dictionary = DictionaryFile(dictionary or repository / "text_frontend" / "dictionary.json")
         self._frontend = Frontend()
 
     def voice(self, name: str) -> VoiceFile:
@@ -88,12 +91,15 @@ class Speaking:
         if not ask.text.strip():
             raise TextError(EMPTY)
         script = parse(ask.text, Manner(ask.voice, ask.speaker or None, ask.emotion or None))
-        blocks = plan(script, lambda text, spans: [], **sizes)
+        dictionary, broken = self._dictionary.get()
+        if ask.dictionary.strip():
+            dictionary = parse_dictionary(ask.dictionary).over(dictionary)
+        blocks = plan(script, dictionary.spans, **sizes)
         speeches = [block for block in blocks if isinstance(block, Speech)]
         if not speeches:
             raise TextError(NOTHING)
         manners, told = self._manners(speeches)
-        notices = (*script.notices, *told)
+        notices = (*broken, *script.notices, *told)
         out: list[Block] = []
         for block in blocks:
             if isinstance(block, Speech):

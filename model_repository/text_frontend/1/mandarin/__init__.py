@@ -1,6 +1,6 @@
 """Mandarin text to clauses of words, syllables, tones and breaks, and their encoding for a voice."""
 
-from .characters import is_mute
+from .characters import CLOSING, is_mute
 from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
 from .say_as import SAY_AS, say_as
@@ -8,6 +8,7 @@ from .spans import Place, Span, parse_pinyin
 from .units_baker import BakerUnits, EncodedClause
 
 __all__ = [
+    "CLOSING",
     "EMPTY",
     "NOTHING",
     "SAY_AS",

@@ -25,6 +25,8 @@ SHORT_MARKS = frozenset("、")
 # Marks with no sound; they separate words but make no pause of their own.
 SILENT_MARKS = frozenset(" '\"“”„‟‛`´()（）[]{}〔〕【】《》〈〉「」『』–—―-·~_|/\\.﹏⸺")
 MARKS = SENTENCE_MARKS | MEDIUM_MARKS | SHORT_MARKS | SILENT_MARKS
+# What ends the words before it: it is never the beginning of anything.
+CLOSING = SENTENCE_MARKS | MEDIUM_MARKS | SHORT_MARKS | frozenset(" \n”’)）]】》〉」』}〕")
 # Symbols that the scanner knows how to say, at least beside a number.
 SPEAKABLE_SYMBOLS = frozenset("%‰+=<>×÷±≤≥≠≈√∞°℃℉¥$€£&@#*²³½¼¾⅓⅔^")
 GREEK = table("greek.tsv")

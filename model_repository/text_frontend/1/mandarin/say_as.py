@@ -32,7 +32,7 @@ SAY_AS = {
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)", re.ASCII)
 _PRICE = re.compile(r"(?:元|人民币|CNY|RMB)?\s?(?P<n>\d+(?:,\d{3})*(?:\.\d+)?)\s?(?:元|人民币)?", re.ASCII)
-_DATE = re.compile(r"\d{1,4}(?:[-/.年月\s]+\d{1,4}){0,2}[日号年月]?", re.ASCII)
+_DATE = re.compile(r"\d{1,4}(?:[-/.年月\s]+\d{1,4}){0,2}[日号年月]?|\d{6}|\d{8}", re.ASCII)
 _TIME = re.compile(
     r"(?P<h>\d{1,2})[:：时点](?P<m>\d\d)分?(?:[:：]?(?P<s>\d\d)秒?)?(?:\s?(?P<half>[aApP])\.?[mM]\.?)?", re.ASCII
 )
