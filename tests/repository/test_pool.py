@@ -11,16 +11,10 @@ import pytest
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pool import (
-    FAILURE_SECONDS,
-    REVIVED_SECONDS,
-    SHORT_IDLE_SECONDS,
-    VERIFIED_SECONDS,
-    ControlError,
-    NotManaged,
-    VoicePool,
-    VoiceUnavailable,
-)
+from installed import installed_voices
+from model_control import ControlError, NotManaged, VoiceUnavailable
+from pool import FAILURE_SECONDS, SHORT_IDLE_SECONDS, VERIFIED_SECONDS, VoicePool
+from revival import REVIVED_SECONDS
 from settings import Settings
 
 STAGES = ("encoder", "decoder", "melgan")
@@ -63,6 +57,14 @@ class Server:
         self.there.discard(model)
 
 
+def stay():
+    """The check of a client who waits for as long as it takes."""
+
+
+class GoneError(Exception):
+    """What a check raises when the client has left."""
+
+
 class Notes:
     """What the pool reported."""
 
@@ -87,7 +89,7 @@ class House:
         self.pool = VoicePool(self.server, Settings(**settings), lambda: self.now, self.notes)
 
     def speak(self, voice, stages=STAGES):
-        with self.pool.use(voice, stages):
+        with self.pool.use(voice, stages, stay):
             pass
 
     def state(self, voice):
@@ -212,14 +214,75 @@ def test_a_voice_of_which_one_stage_is_broken_is_unloaded_like_any_other():
     assert house.server.there == set()
 
 
-def test_a_defect_of_the_control_leaves_the_voice_usable():
+def test_a_defect_of_the_control_is_told_and_leaves_the_voice_usable():
     house = House()
     house.server.load = lambda model: 1 / 0
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(VoiceUnavailable, match="ZeroDivisionError"):
         house.speak("anna")
+    with pytest.raises(VoiceUnavailable, match="ZeroDivisionError"):
+        house.pool.revive("aligner", stay)
     del house.server.load
+    house.now += FAILURE_SECONDS + 0.1
     house.speak("anna")
     assert house.state("anna").state == "ready"
+
+
+def leave():
+    raise GoneError
+
+
+def test_who_leaves_while_a_voice_is_loaded_is_not_kept_and_the_voice_is_loaded_all_the_same():
+    house = House()
+    house.server.gate = threading.Event()
+    with pytest.raises(GoneError), house.pool.use("anna", STAGES, leave):
+        pass
+    assert (house.state("anna").users, house.state("anna").state) == (0, "loading")
+    house.server.gate.set()
+    house.speak("anna")
+    assert house.server.loads == ["anna"]
+
+
+def test_who_leaves_while_a_model_is_revived_is_not_kept():
+    house = House()
+    house.server.gate = threading.Event()
+    with pytest.raises(GoneError):
+        house.pool.revive("aligner", leave)
+    house.server.gate.set()
+    house.pool.revive("aligner", stay)
+    assert house.server.loads == ["aligner"]
+
+
+def test_a_voice_that_was_loaded_at_the_start_goes_like_any_other_though_nobody_asked_for_it():
+    house = House(idle_unload_seconds=10)
+    house.server.load("anna")
+    house.pool.adopt("anna", STAGES)
+    house.pool.adopt("bert", STAGES)
+    house.pool.tick(False)
+    assert [(state.voice, state.state) for state in house.pool.states()] == [("anna", "ready"), ("bert", "absent")]
+    house.now += 11
+    house.pool.tick(False)
+    house.pool.tick(False)
+    assert house.server.there == set()
+    assert house.notes.all == [("idle", "anna")]
+
+
+def test_a_voice_that_is_used_before_it_was_looked_at_is_not_unloaded_meanwhile():
+    house = House(idle_unload_seconds=10)
+    house.pool.adopt("anna", STAGES)
+    with house.pool.use("anna", STAGES, stay):
+        house.now += 100
+        house.pool.tick(True)
+        assert "anna" in house.server.there
+    house.speak("anna")
+    assert house.server.loads == ["anna"]
+
+
+def test_the_installed_voices_are_those_with_a_file_that_can_be_read(tmp_path):
+    for name, content in {"anna": '{"stages": ["encoder", "melgan"]}', "bert": "{", "carl": "[]", "dora": "{}"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "voice.json").write_text(content, "utf-8")
+    (tmp_path / "aligner").mkdir()
+    assert installed_voices(tmp_path) == {"anna": ("encoder", "melgan")}
 
 
 def test_a_server_that_loads_nothing_on_demand_answers_with_what_it_has():
@@ -302,7 +365,7 @@ def test_more_voices_than_may_be_loaded_go_down_to_as_many():
 def test_a_voice_in_use_is_not_unloaded_for_any_reason():
     house = House(idle_unload_seconds=1, max_loaded_voices=1)
     house.speak("bert")
-    with house.pool.use("anna", STAGES), house.pool.use("anna", STAGES):
+    with house.pool.use("anna", STAGES, stay), house.pool.use("anna", STAGES, stay):
         house.now += 1000
         for _ in range(3):
             house.pool.tick(True)
@@ -312,7 +375,7 @@ def test_a_voice_in_use_is_not_unloaded_for_any_reason():
 
 def test_a_use_that_fails_is_over_all_the_same():
     house = House()
-    with pytest.raises(KeyError), house.pool.use("anna", STAGES):
+    with pytest.raises(KeyError), house.pool.use("anna", STAGES, stay):
         raise KeyError
     assert house.state("anna").users == 0
 
@@ -362,14 +425,14 @@ def test_a_dead_model_is_revived_once_for_all_who_met_it():
     house.speak("anna")
     house.server.gate = threading.Event()
     threading.Timer(0.1, house.server.gate.set).start()
-    assert together(16, lambda n: house.pool.revive("anna_encoder")) == []
+    assert together(16, lambda n: house.pool.revive("anna_encoder", stay)) == []
     house.now += REVIVED_SECONDS / 2
-    house.pool.revive("anna_encoder")
+    house.pool.revive("anna_encoder", stay)
     assert house.server.unloads == ["anna_encoder"]
     assert house.server.loads == ["anna", "anna_encoder"]
     assert house.notes.all[1:] == [("revived", "anna_encoder")]
     house.now += REVIVED_SECONDS
-    house.pool.revive("anna_encoder")
+    house.pool.revive("anna_encoder", stay)
     assert house.server.unloads == ["anna_encoder"] * 2
 
 
@@ -378,17 +441,17 @@ def test_a_model_that_cannot_be_revived_says_why():
     house.server.broken["aligner"] = "no module named numpy"
     for _ in range(2):
         with pytest.raises(VoiceUnavailable, match="aligner has stopped and cannot be restarted: no module"):
-            house.pool.revive("aligner")
+            house.pool.revive("aligner", stay)
     assert house.server.unloads == ["aligner"]
     house.server.managed = False
     with pytest.raises(VoiceUnavailable, match="restarts no model"):
-        house.pool.revive("postprocess")
+        house.pool.revive("postprocess", stay)
 
 
 def test_after_a_revival_the_voice_is_looked_at_again():
     house = House()
     house.speak("anna")
-    house.pool.revive("anna_encoder")
+    house.pool.revive("anna_encoder", stay)
     house.server.there.discard("anna")
     house.speak("anna")
     assert house.server.loads[-1] == "anna"
@@ -409,7 +472,7 @@ class Any(RuleBasedStateMachine):
     def enter(self, voice, extra):
         stack = ExitStack()
         try:
-            stack.enter_context(self.house.pool.use(voice, (*STAGES, "hifigan") if extra else STAGES))
+            stack.enter_context(self.house.pool.use(voice, (*STAGES, "hifigan") if extra else STAGES, stay))
         except VoiceUnavailable:
             assert voice in self.house.server.broken or self.house.state(voice).state == "failed"
         else:
@@ -477,7 +540,7 @@ def test_whatever_the_interleaving_of_threads_a_voice_in_use_is_there():
         chance = random.Random(n)
         for _ in range(60):
             voice = chance.choice(["anna", "bert", "carl"])
-            with house.pool.use(voice, STAGES):
+            with house.pool.use(voice, STAGES, stay):
                 if not {voice, f"{voice}_encoder"} <= house.server.there:
                     missing.append(voice)
 

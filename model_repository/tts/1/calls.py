@@ -21,7 +21,7 @@ class Caller:
     `check` is asked before each call and raises when the request is to end.
     """
 
-    def __init__(self, revive: Callable[[str], None], check: Callable[[], None]) -> None:
+    def __init__(self, revive: Callable[[str, Callable[[], None]], None], check: Callable[[], None]) -> None:
         self._revive = revive
         self._check = check
 
@@ -33,8 +33,7 @@ class Caller:
         self._check()
         answer, problem = _infer(model, inputs, outputs)
         if problem and (_DEAD.search(problem) or _ABSENT.search(problem)):
-            self._revive(model)
-            self._check()
+            self._revive(model, self._check)
             answer, problem = _infer(model, inputs, outputs)
         if problem:
             raise StageError(f"{model}: {problem}")

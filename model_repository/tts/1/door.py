@@ -14,8 +14,9 @@ from admission import Admission
 from chunks import ChunkSizes
 from errors import CancelledError, DeadlineError, FrontDoorError, RequestError, UnavailableError
 from events import Piece
-from governor import Governor, Limit, Readings, Step, Thresholds, allowance
-from pool import VoicePool, VoiceUnavailable
+from governor import Governor, Readings, Step, allowance
+from model_control import VoiceUnavailable
+from pool import VoicePool
 from readings import Memory
 from request import Request
 from settings import Settings
@@ -81,7 +82,7 @@ class FrontDoor:
         self._requests = ThreadPoolExecutor(most, thread_name_prefix="request")
         self._ahead = ThreadPoolExecutor(most, thread_name_prefix="ahead")
         self._admission = Admission(most, settings.max_waiting, self._requests, clock)
-        self._governor = Governor(_thresholds(settings))
+        self._governor = Governor(settings.thresholds)
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -148,7 +149,7 @@ class FrontDoor:
 
             def use(block: dict[str, Any]) -> None:
                 if block["voice"] not in used:
-                    held.enter_context(self._pool.use(block["voice"], block["stages"]))
+                    held.enter_context(self._pool.use(block["voice"], block["stages"], check))
                     used.add(block["voice"])
                     if block["style"]:
                         self._preload(stages, f"{block['voice']}_{block['style']}")
@@ -243,13 +244,3 @@ class _Ticket:
             self.answer.end()
         else:
             self.answer.fail(code, message)
-
-
-def _thresholds(settings: Settings) -> Thresholds:
-    return Thresholds(
-        Limit(settings.small_free_bytes, settings.small_used_fraction),
-        Limit(settings.light_free_bytes, settings.light_used_fraction),
-        Limit(settings.shed_free_bytes, settings.shed_used_fraction),
-        settings.queue_wait_seconds,
-        settings.recover_seconds,
-    )

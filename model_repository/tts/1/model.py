@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import triton_python_backend_utils as pb_utils
 from calls import Caller
 from door import FrontDoor
 from events import Piece
-from pool import ControlError, NotManaged, VoicePool
+from installed import installed_voices
+from model_control import ControlError, NotManaged
+from pool import VoicePool
 from readings import Sampler
 from request import PASSED_ON
 from settings import Settings
@@ -36,6 +39,8 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(f"the config of tts: {error}") from error
         telemetry = Telemetry(pb_utils.MetricFamily)
         pool = VoicePool(_Control(), settings, time.monotonic, telemetry)
+        for voice, stages in installed_voices(Path(args["model_repository"]).parent).items():
+            pool.adopt(voice, stages)
         self._door = FrontDoor(
             settings,
             pool,

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
+from model_control import Control, ControlError, NotManaged, Observer, Reason, VoiceUnavailable
+from revival import CHECK_SECONDS, Reviver
 from settings import Settings
 
 # For how long a voice that could not be loaded is not tried again.
@@ -20,50 +22,6 @@ FAILURE_SECONDS = 5.0
 VERIFIED_SECONDS = 1.0
 # Memory may be short for long: a voice that is used now and then must not be loaded anew for every request.
 SHORT_IDLE_SECONDS = 2.0
-# The requests that met one dead process notice it over a second or two; those that are late find it already revived.
-REVIVED_SECONDS = 2.0
-
-
-class ControlError(Exception):
-    """The server could not load or unload a model; the message is its reason."""
-
-
-class NotManaged(ControlError):
-    """The server loads all models at its start and none on demand."""
-
-
-class VoiceUnavailable(Exception):
-    """A voice or a model cannot answer now; the message says why and is meant for the client."""
-
-
-class Control(Protocol):
-    """The server's model control. All of it may block."""
-
-    def ready(self, model: str) -> bool:
-        """Whether the model answers."""
-
-    def load(self, model: str) -> None:
-        """Load a model; of an ensemble its steps, too. Raises `ControlError`."""
-
-    def unload(self, model: str) -> None:
-        """Unload a model. Raises `ControlError`."""
-
-
-Reason = Literal["idle", "memory", "count"]
-
-
-class Observer(Protocol):
-    """Hears what the pool did."""
-
-    def loaded(self, voice: str) -> None:
-        """A voice, or a stage of it that was missing, was loaded."""
-
-    def unloaded(self, voice: str, reason: Reason) -> None:
-        """A voice was unloaded."""
-
-    def revived(self, model: str) -> None:
-        """A model whose process had died was loaded again."""
-
 
 State = Literal["absent", "loading", "ready", "unloading", "failed"]
 
@@ -81,27 +39,22 @@ class VoiceState:
 
 @dataclass
 class _Voice:
-    """What is known of a voice. Whoever sets `busy` is the only one to load or unload it."""
+    """What is known of a voice; `models` are those that are loaded, `unseen` those that may be.
+
+    Whoever makes it loading or unloading is the only one to touch its models until it is neither.
+    """
 
     state: State = "absent"
     users: int = 0
     last_use: float = 0.0
     models: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     verified: float | None = None
     failure: tuple[float, str] | None = None
 
     @property
     def busy(self) -> bool:
         return self.state in ("loading", "unloading")
-
-
-@dataclass
-class _Revival:
-    """A model that is being loaded again, or when it was, and why it could not be."""
-
-    running: bool = False
-    ended: float | None = None
-    failure: str | None = None
 
 
 class VoicePool:
@@ -112,25 +65,28 @@ class VoicePool:
         self._settings = settings
         self._clock = clock
         self._observer = observer
+        self._reviver = Reviver(control, clock, observer)
         self._voices: dict[str, _Voice] = {}
-        self._revivals: dict[str, _Revival] = {}
         self._managed = True
         self._changed = threading.Condition()
 
+    def adopt(self, voice: str, stages: Sequence[str]) -> None:
+        """Make a voice known that the server may have loaded at its start; the next tick looks."""
+        with self._changed:
+            self._voices.setdefault(voice, _Voice()).unseen = _models(voice, stages)
+
     @contextmanager
-    def use(self, voice: str, stages: Sequence[str]) -> Iterator[None]:
+    def use(self, voice: str, stages: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
         """Hold a voice while it is spoken with; `stages` are the roles of all its models.
 
-        Loads what is not loaded; of users that come together one loads and the others wait for it. Raises
-        `VoiceUnavailable`.
+        What is not loaded is, once for all who ask. Raises `VoiceUnavailable`, and what `check` raises, which is asked
+        again and again while this waits.
         """
-        models = [voice, *(f"{voice}_{role}" for role in stages)]
         with self._changed:
             record = self._voices.setdefault(voice, _Voice())
             record.users += 1
         try:
-            if self._must_load(voice, record, models):
-                self._load(voice, record, models)
+            self._provide(voice, record, _models(voice, stages), check)
             yield
         finally:
             with self._changed:
@@ -143,6 +99,7 @@ class VoicePool:
         Raises `ControlError` when the server did not unload a model; the voice is taken to be gone all the same, since
         its next user looks for himself.
         """
+        self._look()
         with self._changed:
             chosen = self._choose(memory_short)
             if chosen is None:
@@ -172,36 +129,21 @@ class VoicePool:
         elif not isinstance(problem, NotManaged):
             raise problem
 
-    def revive(self, model: str) -> None:
+    def revive(self, model: str, check: Callable[[], None]) -> None:
         """Load a model anew whose process has died; callers that come together, or late, do it once.
 
-        Raises `VoiceUnavailable`.
+        Raises `VoiceUnavailable`, and what `check` raises, which is asked again and again while this waits.
         """
-        with self._changed:
-            revival = self._revivals.setdefault(model, _Revival())
-            while revival.running:
-                self._changed.wait()
-            if revival.ended is not None and self._clock() - revival.ended < REVIVED_SECONDS:
-                if revival.failure is not None:
-                    raise VoiceUnavailable(revival.failure)
-                return
-            revival.running = True
-        failure: str | None = f"{model} has stopped and its restart was interrupted: try again"
         try:
-            failure = self._reload(model)
+            self._reviver.revive(model, check)
         finally:
             with self._changed:
-                revival.running, revival.ended, revival.failure = False, self._clock(), failure
                 for record in self._voices.values():
                     if model in record.models:
                         record.verified = None
-                self._changed.notify_all()
-        if failure is not None:
-            raise VoiceUnavailable(failure)
-        self._observer.revived(model)
 
     def states(self) -> list[VoiceState]:
-        """Every voice that was ever asked for."""
+        """Every voice that was ever asked for or adopted."""
         with self._changed:
             now = self._clock()
             return [
@@ -215,51 +157,62 @@ class VoicePool:
                 for name, record in self._voices.items()
             ]
 
-    def _must_load(self, voice: str, record: _Voice, models: list[str]) -> bool:
-        """Wait until the voice is there (False) or this caller is the one to see to it (True)."""
-        with self._changed:
-            while True:
+    def _provide(self, voice: str, record: _Voice, models: list[str], check: Callable[[], None]) -> None:
+        """Return once the models are there. Loading is left to a thread of its own: no request outlives its time."""
+        while True:
+            with self._changed:
                 now = self._clock()
                 fresh = record.verified is not None and now - record.verified < VERIFIED_SECONDS
                 if record.state != "unloading" and fresh and set(models) <= set(record.models):
-                    return False
+                    return
                 if not record.busy:
-                    break
-                self._changed.wait()
-            if record.failure is not None and now - record.failure[0] < FAILURE_SECONDS:
-                raise VoiceUnavailable(record.failure[1])
-            record.state = "loading"
-            return True
+                    if record.failure is not None and now - record.failure[0] < FAILURE_SECONDS:
+                        raise VoiceUnavailable(record.failure[1])
+                    threading.Thread(target=self._load, args=(voice, record, models), name="load", daemon=True).start()
+                    record.state = "loading"
+                self._changed.wait(CHECK_SECONDS)
+            check()
 
     def _load(self, voice: str, record: _Voice, models: list[str]) -> None:
         """Load what is missing of a voice that is marked as loading."""
         there: list[str] = []
         loaded = False
         failure: str | None = None
-        state: State = "failed"
         try:
             for model in models:
                 if not self._control.ready(model):
                     self._control.load(model)
                     loaded = True
                 there.append(model)
-            state = "ready"
+            if loaded:
+                self._observer.loaded(voice)
         except NotManaged:
             self._managed = False
             failure = f"voice '{voice}' is not loaded and this server loads none on demand: ask its operator for it"
         except ControlError as error:
             failure = f"voice '{voice}' cannot be loaded: {error}"
-        finally:
+        except Exception as error:  # whoever waits must hear of it, whatever it is
+            failure = f"voice '{voice}' cannot be loaded: {error!r}"
+        with self._changed:
+            record.state = "ready" if failure is None else "failed"
+            record.models = [*record.models, *(model for model in there if model not in record.models)]
+            record.unseen = []
+            record.last_use = self._clock()
+            record.verified = self._clock() if failure is None else None
+            record.failure = None if failure is None else (self._clock(), failure)
+            self._changed.notify_all()
+
+    def _look(self) -> None:
+        """See which models of adopted voices are there."""
+        with self._changed:
+            unseen = [record for record in self._voices.values() if record.unseen and not record.busy]
+        for record in unseen:
+            there = [model for model in record.unseen if self._control.ready(model)]
             with self._changed:
-                record.state = state
-                record.models = [*record.models, *(model for model in there if model not in record.models)]
-                record.verified = self._clock() if state == "ready" else None
-                record.failure = None if failure is None else (self._clock(), failure)
-                self._changed.notify_all()
-        if failure is not None:
-            raise VoiceUnavailable(failure)
-        if loaded:
-            self._observer.loaded(voice)
+                if record.unseen and not record.busy:
+                    record.models, record.unseen = there, []
+                    record.state = "ready" if there else "absent"
+                    record.last_use = max(record.last_use, self._clock())
 
     def _choose(self, memory_short: bool) -> tuple[str, Reason] | None:
         """The voice to unload and why; with the lock held."""
@@ -277,13 +230,7 @@ class VoicePool:
             return name, "memory"
         return None
 
-    def _reload(self, model: str) -> str | None:
-        """Unload and load; what was wrong, or None."""
-        try:
-            self._control.unload(model)
-            self._control.load(model)
-        except NotManaged:
-            return f"{model} has stopped and this server restarts no model: ask its operator to restart it"
-        except ControlError as error:
-            return f"{model} has stopped and cannot be restarted: {error}"
-        return None
+
+def _models(voice: str, stages: Sequence[str]) -> list[str]:
+    """The ensemble first, which brings the stages that it is made of."""
+    return [voice, *(f"{voice}_{role}" for role in stages)]
