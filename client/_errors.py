@@ -5,7 +5,7 @@ SpeechError
 │   └── VoiceNotFound         no such voice (or model) on this server
 ├── ServiceError              the request may be right, the service did not fulfil it
 │   ├── ServiceUnavailable    no server there, or it cannot answer now: a later retry may
-│   │   └── ServerUnreachable no connection to a server, or it was lost
+│   │   └── ServerUnreachable no connection to a server, or no front door there
 │   │       └── ConnectTimeout    nothing answered at the address within the connect timeout
 │   ├── DeadlineExceeded      no complete answer within the total timeout
 │   ├── ServiceFailed         a defect of the service
@@ -50,7 +50,7 @@ class ServiceUnavailable(ServiceError):
 
 
 class ServerUnreachable(ServiceUnavailable):
-    """There is no connection to a server at the address."""
+    """There is no connection to a server at the address, or nothing answers for it there."""
 
 
 class ConnectTimeout(ServerUnreachable):

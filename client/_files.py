@@ -30,7 +30,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
         if not os.access(directory, os.W_OK | os.X_OK):
             raise OutputError(f"{os.fspath(path)}: the directory {directory} is not writable")
     except (OSError, ValueError) as error:
-        raise _failure(path, error) from None
+        raise failure(path, error) from None
 
 
 class Draft:
@@ -50,7 +50,7 @@ class Draft:
             # open() and not tempfile: the file gets the permissions that any new file gets
             self._file = open(self._temporary, "xb")  # noqa: SIM115 - commit() and discard() close it
         except OSError as error:
-            raise _failure(path, error) from None
+            raise failure(path, error) from None
 
     def write(self, data: bytes, at: int | None = None) -> None:
         """Append ``data``, or write it over what stands at byte ``at``."""
@@ -61,7 +61,7 @@ class Draft:
             if at is not None:
                 self._file.seek(0, os.SEEK_END)
         except OSError as error:
-            raise _failure(self._path, error) from None
+            raise failure(self._path, error) from None
 
     def commit(self) -> None:
         """Put the file in its place."""
@@ -71,7 +71,7 @@ class Draft:
             self._file.close()
             os.replace(self._temporary, self._target)
         except OSError as error:
-            raise _failure(self._path, error) from None
+            raise failure(self._path, error) from None
 
     def discard(self) -> None:
         """Leave nothing behind; after ``commit``, do nothing."""
@@ -96,7 +96,8 @@ def write(path: str | os.PathLike[str], data: bytes, *, prefix: str = ".tts-") -
         draft.discard()
 
 
-def _failure(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
+def failure(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
+    """The error for a file or folder at ``path`` that could not be written."""
     name = os.fspath(path)
     if isinstance(error, OSError) and error.errno in DiskFull.ERRNOS:
         return DiskFull(f"{name}: no room left on the disk, make some or write elsewhere")

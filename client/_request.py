@@ -140,10 +140,17 @@ def _quality(value: object) -> str:
 def _number(name: str, value: object) -> float:
     low, high = BOUNDS[name]
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
+        number = _float(value)
         if math.isfinite(number) and low <= number <= high:
             return number
         shown = f"{number:g}"
     else:
         shown = repr(value)
-    raise InvalidRequest(f"{name} must be a number between {low} and {high}, got {shown}")
+    raise InvalidRequest(f"{name} must be a number between {low} and {high}, got {shown[:40]}")
+
+
+def _float(value: numbers.Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf

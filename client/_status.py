@@ -74,9 +74,10 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
             f"the server at {server} does not load voices while it runs: start it with --model-control-mode=explicit"
         )
     if _DEAD_STUB.search(text):
-        return ServiceUnavailable(f"a model of the server died and may be coming back, try again later: {text}")
+        kind = ServerUnreachable if "'tts_" in text else ServiceUnavailable
+        return kind(f"a model of the server died and may be coming back, try again later: {text}")
     if "unknown model: 'tts'" in text:
-        return ServiceUnavailable(f"the server at {server} has no model 'tts' ready: see its log")
+        return ServerUnreachable(f"the server at {server} has no model 'tts' ready: see its log")
     if code is grpc.StatusCode.NOT_FOUND:
         return VoiceNotFound(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

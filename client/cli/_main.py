@@ -9,6 +9,7 @@ import typer
 
 from .._errors import DiskFull, InvalidRequest, OutputError, SpeechError
 from ._console import fail, quiet_streams
+from .batch import batch
 from .health import health
 from .metrics import metrics
 from .stream import stream
@@ -28,7 +29,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for command in (synth, stream, voices, styles, load, unload, health, metrics):
+    for command in (synth, stream, batch, voices, styles, load, unload, health, metrics):
         app.command()(command)
     app.callback()(_root)
     return app

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +18,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+import client
 from client import Chunk, Clause, Deadline, Mark, ModelState, Notice, Progress, Request, VoiceNotFound, Word
 
 RATE = 24000
@@ -220,7 +226,7 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
         self.configs = {"demo": DEMO, "ghost": DEMO, "tts": {"presets": PRESETS}}
         self.changes: list[str] = []
         self.managed = True
-        self.server = grpc.server(futures.ThreadPoolExecutor(4))
+        self.server = grpc.server(futures.ThreadPoolExecutor(8))
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
 
@@ -271,7 +277,9 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
     def ModelStreamInfer(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
         context.add_callback(self.ended.set)
         self.headers.append(dict(context.invocation_metadata()))
-        request = next(requests)
+        request = next(requests, None)
+        if request is None:  # cancelled before it was read
+            return
         number = len(self.requests)
         self.requests.append(request)
         yield from self.answers[min(number, len(self.answers) - 1)](request, context)
@@ -284,3 +292,23 @@ def failed(capsys: pytest.CaptureFixture[str]) -> str:
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     return err.removeprefix("error: ").rstrip("\n")
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """The program as a process of its own."""
+    root = str(Path(client.__file__).parents[1])
+    command = [sys.executable, "-W", "error", "-m", "client", *arguments]
+    environment = {**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    settings: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
+    return subprocess.Popen(command, env=environment, **{**settings, **options})

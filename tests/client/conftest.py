@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,3 +36,11 @@ def _async(address: str, method: str, *arguments: Any, timeout: Timeout | float 
 def call(request: pytest.FixtureRequest) -> Call:
     """Calls a method of a client, which is closed after it."""
     return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """A shell's background jobs ignore Ctrl-C, and so does what they start; here it does not."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)

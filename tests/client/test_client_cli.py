@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 import soundfile
-from client_fakes import Triton, events, failed, final_response, refuse, response
+from client_fakes import Terminal, Triton, events, failed, final_response, refuse, response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,13 +236,6 @@ def test_health_is_exit_0_only_when_the_service_speaks(triton: Triton, capsys: p
     assert json.loads(capsys.readouterr().out)["healthy"] is False
     assert main(["health", "--server", dead.address]) == 1
     assert "no gRPC server at" in failed(capsys)
-
-
-class Terminal(io.StringIO):
-    """A stream that somebody watches."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_progress_is_shown_for_long_texts_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:

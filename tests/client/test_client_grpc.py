@@ -18,6 +18,7 @@ from client import (
     DeadlineExceeded,
     InvalidRequest,
     ProtocolError,
+    ServerUnreachable,
     ServiceFailed,
     ServiceUnavailable,
     SpeechError,
@@ -65,12 +66,13 @@ def test_the_end_is_seen_although_the_stream_stays_open(call: Call) -> None:
     [
         ("INVALID_ARGUMENT: shorten it", InvalidRequest, "shorten it"),
         ("NOT_FOUND: there is no voice 'x'", VoiceNotFound, "there is no voice 'x'"),
-        ("Stub process 'tts_0_0' is not healthy.", ServiceUnavailable, "a model of the server died"),
+        ("Stub process 'tts_0_0' is not healthy.", ServerUnreachable, "a model of the server died"),
         ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "no complete answer within 10 s"),
         ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "(it waited too long)"),
+        ("INTERNAL: Stub process 'demo_0_0' is not healthy.", ServiceUnavailable, "a model of the server died"),
         ("UNAVAILABLE: full", ServiceUnavailable, "cannot answer now, try again later: full"),
         ("INTERNAL: melgan: broken", ServiceFailed, "the server failed (INTERNAL): melgan: broken"),
-        ("Request for unknown model: 'tts' is not found", ServiceUnavailable, "has no model 'tts' ready"),
+        ("Request for unknown model: 'tts' is not found", ServerUnreachable, "has no model 'tts' ready"),
         ("something: else", ServiceFailed, "the server failed (UNKNOWN): something: else"),
     ],
 )

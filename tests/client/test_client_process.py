@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import wave
 from collections.abc import Iterator
@@ -14,11 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_fakes import Triton, response
-
-import client
-
-ROOT = Path(client.__file__).parents[1]
+from client_fakes import Triton, response, start
 
 
 @pytest.fixture
@@ -32,26 +26,6 @@ def triton() -> Iterator[Triton]:
 def own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Work in an empty directory."""
     monkeypatch.chdir(tmp_path)
-
-
-def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    """The program as a process of its own."""
-    command = [sys.executable, "-W", "error", "-m", "client", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    settings: dict[str, Any] = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-    }
-    return subprocess.Popen(command, env=environment, **{**settings, **options})
-
-
-@pytest.fixture
-def ctrl_c_counts() -> Iterator[None]:
-    """A shell's background jobs ignore Ctrl-C, and so does what they start; here it does not."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
 
 
 def test_a_process_that_fails_prints_one_line_and_no_more() -> None:
