@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,20 @@ ROOT = Path(__file__).resolve().parents[2]
 FREE = ("--grpc-port", "0", "--http-port", "0", "--metrics-port", "0")
 
 
-def command(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def command(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [sys.executable, "-m", "server", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def outcome(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
@@ -69,16 +76,57 @@ def test_a_model_that_does_not_load_is_one_line_and_exit_code_1(repository: Any,
     assert message.endswith("could not be loaded: it is corrupt or incomplete, export it again")
 
 
-def test_a_server_that_dies_is_one_line_and_exit_code_1(repository: Any, tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_is_a_warning_while_another_does(repository: Any, tmp_path: Path) -> None:
+    repository.onnx("double")
+    (repository.onnx("broken") / "1" / "model.onnx").write_bytes(b"x" * 100)
+    with command(tmp_path, "serve", "--repository", str(repository.path), *FREE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        assert "ready after" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(30) == 0
+        (warning,) = process.stderr.read().splitlines()
+    assert warning.startswith("warning: model broken is not served: the model file ")
+
+
+def test_a_server_that_dies_is_one_line_and_started_again(repository: Any, traces: Any, tmp_path: Path) -> None:
     repository.onnx("double")
     with command(tmp_path, "serve", "--repository", str(repository.path), *FREE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.readline()
+        dead = server_group(process.pid)
+        os.kill(dead, signal.SIGKILL)
+        line = process.stderr.readline()
+        assert re.fullmatch(
+            r"watch: restarted the server in [\d.]+ s: the server ended by itself: it was ended by SIGKILL\n", line
+        )
+        group = server_group(process.pid)
+        assert group != dead
+        assert traces.processes(dead) == []
+        process.terminate()
+        assert process.wait(30) == 0
+    traces.wait_until_gone(group, f"tts-{process.pid}-")
+
+
+def test_a_server_that_cannot_start_again_is_one_error_and_exit_code_1(repository: Any, tmp_path: Path) -> None:
+    folder = repository.onnx("double")
+    with command(tmp_path, "serve", "--repository", str(repository.path), *FREE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.readline()
+        (folder / "1" / "model.onnx").write_bytes(b"x" * 100)
         os.kill(server_group(process.pid), signal.SIGKILL)
-        assert process.wait(20) == 1
-        assert one_error(process.stderr.read()) == "the server ended by itself: it was ended by SIGKILL"
+        assert process.wait(50) == 1
+        *attempts, last = process.stderr.read().splitlines()
+    assert len(attempts) == 4
+    assert all("model double failed to load: the model file " in line for line in attempts)
+    assert last.startswith(
+        "error: 5 starts in a row failed, no more are tried: the server did not start: model double "
+    )
 
 
 @pytest.mark.parametrize(
