@@ -31,6 +31,10 @@ def test_blocks_are_no_longer_than_a_block_and_a_sentence(text: str) -> None:
     assert all(len(block) <= 240 + 12 for block in split_blocks(text))
 
 
+def test_punctuation_alone_is_no_block(speaking: Speaking) -> None:
+    assert [block["text"] for block in plan(speaking, "……你好。\n\n再见。 \n")] == ["……你好。\n\n", "再见。 \n"]
+
+
 def test_the_first_block_is_one_sentence(speaking: Speaking) -> None:
     assert plan(speaking, "你好。今天天气不错。我们走吧。")[0]["text"] == "你好。"
 
