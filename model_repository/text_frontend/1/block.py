@@ -63,6 +63,7 @@ class Speech:
         content = {
             "voice": voice.name,
             "style": voice.style,
+            "style_controls": voice.style_controls,
             "stages": voice.stages,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,

@@ -68,14 +68,20 @@ def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
 
 
 class _Answer:
-    """A request's responses, through its sender."""
+    """A request's responses, through its sender.
+
+    Triton 2.51 crashes when a sender is asked whether its request is cancelled after it has sent its last response, which
+    another thread may be about to do.
+    """
 
     def __init__(self, sender: Any) -> None:
         self._sender = sender
+        self._over = False
+        self._lock = Lock()
 
     def cancelled(self) -> bool:
-        cancelled: bool = self._sender.is_cancelled()
-        return cancelled
+        with self._lock:
+            return self._over or bool(self._sender.is_cancelled())
 
     def send(self, piece: Piece) -> None:
         self._sender.send(
@@ -89,13 +95,17 @@ class _Answer:
         )
 
     def end(self) -> None:
-        self._sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        with self._lock:
+            self._over = True
+            self._sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def fail(self, status: str, message: str) -> None:
         """A stream's response carries no status, so gRPC's name of it stands before the message."""
         code = getattr(pb_utils.TritonError, _CODES.get(status, status))
         response = pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{status}: {message}", code))
-        self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        with self._lock:
+            self._over = True
+            self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
 class _Control:
