@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,8 @@ def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
 class _Answer:
     """A request's responses, through its sender.
 
-    Triton 2.51 crashes when a sender is asked whether its request is cancelled after it has sent its last response, which
-    another thread may be about to do.
+    Triton 2.51 crashes when a sender that has sent its last response is asked whether its request is cancelled; another
+    thread may be about to send it.
     """
 
     def __init__(self, sender: Any) -> None:
