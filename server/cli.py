@@ -15,9 +15,10 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from server import log
+from server import hardware, log
 from server import repository as models
 from server.errors import BadRequest, ServerError
+from server.hardware import Choice
 from server.options import ServerOptions
 from server.probe import synthesize
 from server.triton import TritonServer
@@ -50,7 +51,7 @@ def main() -> None:
 @app.command()
 def serve(
     repository: Annotated[Path, typer.Option(help="The model repository.")] = CHECKOUT / "model_repository",
-    profile: Annotated[str | None, typer.Option(help="The hardware profile: configs/<profile>.pbtxt.")] = None,
+    profile: Annotated[str, typer.Option(help="The hardware's: configs/<profile>.pbtxt; auto finds it.")] = "auto",
     on_demand: Annotated[bool, typer.Option("--on-demand", help="Load a voice when it is first asked for.")] = False,
     grpc_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8001,
     http_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
@@ -61,6 +62,7 @@ def serve(
     exit_timeout: Annotated[int, typer.Option(min=0, help="Seconds that requests in flight get at the end.")] = 30,
 ) -> None:
     """Runs a server on loopback until Ctrl-C, and gets it going again when a part of it dies."""
+    fitting = _fitting(profile, repository)
     server = TritonServer(
         ServerOptions(
             repository=repository,
@@ -68,7 +70,7 @@ def serve(
             load=_on_demand(repository) if on_demand else ("*",),
             tolerant=True,
             exit_timeout=exit_timeout,
-            profile=profile,
+            profile=fitting.profile,
             grpc_port=grpc_port,
             http_port=http_port,
             metrics_port=metrics_port,
@@ -81,7 +83,7 @@ def serve(
     _listen_for_signals(server)
     try:
         try:
-            _run(server)
+            _run(server, fitting)
         except BadRequest as error:
             server.stop()
             _fail(error, 2)
@@ -126,19 +128,26 @@ def _on_demand(repository: Path) -> tuple[str, ...]:
         _fail(error, 2)
 
 
-def _run(server: TritonServer) -> None:
+def _fitting(profile: str, repository: Path) -> Choice:
+    """The profile to use, and why."""
+    if profile != "auto":
+        return Choice(profile, "as asked")
+    return hardware.choose(hardware.detect(), models.profiles(repository))
+
+
+def _run(server: TritonServer, fitting: Choice) -> None:
     begin = time.monotonic()
     server.start()
     path = server.log_path or Path(os.devnull)
-    _say(f"starting on {server.options.repository}, log in {path}")
+    _say(f"starting on {server.options.repository}, profile {fitting.profile} ({fitting.reason}), log in {path}")
     server.wait_ready()
+    for line in server.unserved:
+        _say(f"warning: {line}", sys.stderr)
     address = server.address
     _say(
         f"ready after {time.monotonic() - begin:.1f} s: grpc {address.grpc}, http {address.http}, "
         f"metrics {address.metrics} (Ctrl-C stops it)"
     )
-    for line in server.unserved:
-        _say(f"warning: {line}", sys.stderr)
     follower, identity = log.Follower(path, path.stat().st_size), server.identity
 
     def tell_news() -> None:

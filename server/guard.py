@@ -13,6 +13,7 @@ import ctypes
 import functools
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 SHARED_MEMORY = Path("/dev/shm")
+MOST_FILES = 1 << 20  # open at once; some programs go through all that they might have open
 LINGER = 1.0  # seconds for the connections, when the process has nothing else to do
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -95,7 +97,7 @@ class Guard:
                 stderr=log,
                 env=self.spec["environment"],
                 start_new_session=True,
-                preexec_fn=_die_with_guard,
+                preexec_fn=_prepare,
             )
 
     def _attend(self, process: subprocess.Popen[bytes]) -> int:
@@ -152,8 +154,13 @@ def prctl(option: int, value: int) -> None:
         _libc().prctl(option, value, 0, 0, 0)
 
 
-def _die_with_guard() -> None:
+def _prepare() -> None:
+    """In the child, before it becomes the command: it dies with the guard, and may hold many connections."""
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def say(line: str) -> None:

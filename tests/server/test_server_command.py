@@ -50,7 +50,7 @@ def test_a_signal_stops_the_server_with_exit_code_0(
         assert process.stdout is not None
         assert process.stderr is not None
         starting, ready = process.stdout.readline(), process.stdout.readline()
-        assert starting.startswith("starting on ")
+        assert starting.startswith(f"starting on {repository.path}, profile cpu (")
         assert "ready after" in ready
         assert ready.count("127.0.0.1:") == 3
         group = server_group(process.pid)

@@ -173,6 +173,9 @@ def test_the_command_line_is_on_loopback_and_complete(tmp_path: Path) -> None:
     ).split():
         assert argument in command
     assert not any(argument.startswith("--backend-directory") for argument in command)
+    assert "--exit-on-error=false" not in command
+    tolerant = command_line(ServerOptions(tmp_path, tolerant=True), found, None, ports.Ports(1, 2, 3), None, "me")
+    assert {"--exit-on-error=false", "--strict-readiness=false"} <= set(tolerant)
 
 
 def test_the_environment_puts_the_venv_and_the_libraries_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
