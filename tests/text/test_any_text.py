@@ -90,7 +90,7 @@ def test_what_is_planned_can_be_spoken_in_blocks_and_at_once(speaking: Speaking,
         blocks = speaking.plan(Ask(text))
     except (TextError, MarkupError):
         return
-    marks, spoken = [], []
+    marks, spoken, untold = [], [], []
     for block in blocks:
         if "silence" in json.loads(block):
             marks += json.loads(block)["marks"]
@@ -98,13 +98,15 @@ def test_what_is_planned_can_be_spoken_in_blocks_and_at_once(speaking: Speaking,
         try:
             made = [json.loads(clause) for clause in speaking.block(block, None).clauses]
         except TextError:
-            marks += [name for name, _ in json.loads(block)["places"]]
+            assert json.loads(block)["places"] == []
+            untold += json.loads(block)["notices"]
             continue
         spoken += [word for clause in made for word, _, _ in clause["words"]]
         marks += [name for clause in made for name, _ in clause["marks"]]
     if text.startswith("<speak>"):
         assert len(marks) == text.count("<mark")
     if spoken:
+        assert untold == [], "what is to be told is told by a block that is spoken"
         whole = speaking.whole(Ask(text), unbounded=True)
         assert [word for clause in whole.clauses for word, _, _ in json.loads(clause)["words"]] == spoken
 

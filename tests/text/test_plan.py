@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from block import BlockError
 from controls import ControlError
 from hypothesis import given
 from hypothesis import strategies as st
-from mandarin import TextError
+from mandarin import Frontend, TextError
 from sentences import split_blocks
 from speaking import Ask, Speaking
 from voice_file import UnknownVoiceError
@@ -53,12 +53,35 @@ def test_a_block_says_what_the_router_needs(speaking: Speaking) -> None:
     }
 
 
-def test_the_longest_text_is_planned_without_being_analysed(speaking: Speaking) -> None:
-    text = "今天天气真好，我们去公园散步吧。" * 3750
-    start = time.process_time()
-    blocks = plan(speaking, text)
-    assert time.process_time() - start < 2.0, "analysing it would take ten times as long"
-    assert sum(block["characters"] for block in blocks) == len(text)
+def test_the_longest_text_is_planned_without_being_analysed(
+    speaking: Speaking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def analyze(*_: object, **__: object) -> None:
+        raise AssertionError("a plan analyses nothing")
+
+    monkeypatch.setattr(Frontend, "analyze", analyze)
+    for text in (
+        "今天天气真好，我们去公园散步吧。" * 3750,
+        "<speak>" + "<s>今<emphasis>天</emphasis>气</s>" * 1500 + "</speak>",
+    ):
+        assert sum(block["characters"] for block in plan(speaking, text)) == len(text)
+
+
+@pytest.mark.parametrize("unit", ["我们的生活越来越好了", "今天，明天，", "你好 ", "12,345，", "привет "])
+def test_a_text_without_sentence_ends_is_cut_all_the_same(unit: str) -> None:
+    text = (unit * 6000)[:50_000]
+    made = split_blocks(text)
+    assert "".join(made) == text
+    if unit != "привет ":
+        assert max(map(len, made)) <= 481
+        assert not any(block[-1].isdigit() and after[0] == "," for block, after in pairwise(made))
+
+
+def test_what_cannot_be_said_goes_with_what_can(speaking: Speaking) -> None:
+    assert [block["text"] for block in plan(speaking, "😀。你好。再见。\nпривет！")] == [
+        "😀。你好。",
+        "再见。\nпривет！",
+    ]
 
 
 def test_blocks_spoken_one_by_one_are_the_clauses_of_the_whole(speaking: Speaking) -> None:

@@ -8,21 +8,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from controls import Shift
-from mandarin import Notice, Place, Span, TextError
+from mandarin import Notice, Place, Span, has_words
 from markup import Manner
 from voice_file import VoiceFile
 
 
 class BlockError(ValueError):
     """A text that is no speech block of a plan."""
-
-
-class MuteBlockError(TextError):
-    """A block that has nothing to say; its marks and the notices that were to be told with it remain."""
-
-    def __init__(self, message: str, block: Speech) -> None:
-        super().__init__(message)
-        self.block = block
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Speech:
     """Whole sentences in one voice and manner, or the part of a sentence that has a manner of its own.
 
     `spans` and `places` count in its own `text`. `asked` are the request's explicit controls, which the manner's shift
-    comes on top of; `notices` are what the plan found out about the whole request: they travel with its first speech.
+    comes on top of; `notices` are what the plan found out about the whole request: they travel with its first words.
     """
 
     text: str
@@ -57,6 +49,11 @@ class Speech:
     characters: int = 0
     asked: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def worded(self) -> bool:
+        """Whether it surely has something to say."""
+        return bool(self.spans) or has_words(self.text)
 
     def dump(self, voice: VoiceFile) -> str:
         """The block as JSON text, with what the router must know of its voice."""

@@ -7,13 +7,12 @@ there: Triton drops the code of an error that passes from model to model.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from block import BlockError, MuteBlockError
+from block import BlockError
 from controls import ControlError
 from dictionary import DictionaryError
 from mandarin import TextError
@@ -55,7 +54,9 @@ class TritonPythonModel:
             if "problem" not in wanted:
                 triton_error = pb_utils.TritonError(str(error), getattr(pb_utils.TritonError, code))
                 return pb_utils.InferenceResponse(error=triton_error)
-            return pb_utils.InferenceResponse([_strings("problem", [_problem(error, code)])])
+            # `text` tells a text without anything to say from a request that is wrong whatever its text.
+            problem = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
+            return pb_utils.InferenceResponse([_strings("problem", [json.dumps(problem, ensure_ascii=False)])])
         return pb_utils.InferenceResponse([*tensors, _strings("problem", [""])] if "problem" in wanted else tensors)
 
     def _tensors(self, request: Any, wanted: list[str]) -> list[Any]:
@@ -67,18 +68,6 @@ class TritonPythonModel:
         if "plan" in wanted:
             return [_strings("plan", self._speaking.plan(ask))]
         return _units(self._speaking.whole(ask, unbounded="problem" in wanted))
-
-
-def _problem(error: Exception, code: str) -> str:
-    """`text` tells a text without anything to say from a request that is wrong whatever its text.
-
-    What a block that is not spoken had to tell all the same is in `marks` and `notices`.
-    """
-    problem: dict[str, Any] = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
-    if isinstance(error, MuteBlockError):
-        problem["marks"] = [place.name for place in error.block.places]
-        problem["notices"] = [asdict(notice) for notice in error.block.notices]
-    return json.dumps(problem, ensure_ascii=False)
 
 
 def _ask(request: Any) -> Ask:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from block import Block, Silence, Speech
-from mandarin import CLOSING, Place, Span, is_mute
+from mandarin import CLOSING, Place, Span, has_words, is_mute
 from markup import Manner, Named, Pause, Said, Script
 from sentences import BLOCK, split_blocks
 
 # Stands for a character of a span when sentences are looked for: no sentence ends within a given reading.
-_LETTER = "字"
+_LETTER = "a"
 _CLOSING = "".join(sorted(CLOSING))
 FindSpans = Callable[[str, Sequence[Span]], list[Span]]
 
@@ -47,9 +47,9 @@ class _Run:
         self.size += other.size
 
     @property
-    def mute(self) -> bool:
-        """Whether there is only punctuation."""
-        return not self.spans and all(map(is_mute, self.parts))
+    def wordless(self) -> bool:
+        """Whether there is nothing that is surely said."""
+        return not self.spans and not any(map(has_words, self.parts))
 
     def origin(self, offset: int) -> int:
         """The character of the request's text that stands at this offset."""
@@ -129,28 +129,36 @@ def _units(script: Script) -> Iterator[_Run | _Rest]:
 
 
 def _joined(units: Iterator[_Run | _Rest]) -> list[_Run | _Rest]:
-    """Punctuation that stands alone goes with the text beside it, or is left out; what is then alike is one run."""
+    """Runs that have words: what has none goes with the text beside it, and what is then alike is one run.
+
+    Between breaks punctuation is left out; what remains wordless there is a run that may turn out to say nothing.
+    """
     out: list[_Run | _Rest] = []
     lone: _Run | None = None
     for unit in units:
         last = out[-1] if out else None
         if isinstance(unit, _Rest):
-            if lone:
-                unit.marks[:0] = [place.name for place in lone.places]
-                unit.at = lone.origin(0)
-                lone = None
+            out += _alone(lone)
+            unit.marks[:0] = [place.name for place in lone.places] if lone else []
+            lone = None
             out.append(unit)
-        elif isinstance(last, _Run) and (unit.mute or last.manner == unit.manner):
+        elif isinstance(last, _Run) and (unit.wordless or last.manner == unit.manner):
             last.append(unit)
-        elif unit.mute:
+        elif unit.wordless:
             lone = _appended(lone, unit)
         else:
-            opened = _appended(lone and replace(lone, manner=unit.manner), unit)
+            out.append(_appended(lone and replace(lone, manner=unit.manner), unit))
             lone = None
-            out.append(opened)
-    if lone and lone.places:
-        out.append(_Rest(0.0, lone.origin(0), [place.name for place in lone.places]))
+    if lone:
+        out += _alone(lone)
+        if lone.places:
+            out.append(_Rest(0.0, lone.origin(lone.size), [place.name for place in lone.places]))
     return out
+
+
+def _alone(run: _Run | None) -> list[_Run | _Rest]:
+    """A wordless run by itself, without its marks: those may not depend on whether it is spoken."""
+    return [] if run is None or all(map(is_mute, run.parts)) else [replace(run, places=[])]
 
 
 def _appended(before: _Run | None, run: _Run) -> _Run:

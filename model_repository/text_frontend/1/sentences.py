@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_SENTENCE = re.compile(r"[^。！？!?；;…\n\u2028]*[。！？!?；;…\n\u2028]+[”’」』）)》\"']*|[^。！？!?；;…\n\u2028]+")
+from mandarin import has_words
+
 BLOCK = 240
+_SENTENCE = re.compile(r"[^。！？!?；;…\n\u2028]*[。！？!?；;…\n\u2028]+[”’」』）)》\"']*|[^。！？!?；;…\n\u2028]+")
+# A text without sentence ends is cut at commas or blanks, or else between Chinese characters; numbers stay whole.
+_LONGEST = 2 * BLOCK
+_PART = re.compile(
+    rf"(?s:.{{1,{_LONGEST}}}(?:[，、：\s]|,(?!\d))|.{{{BLOCK},{_LONGEST}}}[\u4e00-\u9fff](?=[\u4e00-\u9fff])|.+)"
+)
 
 
 def split_blocks(text: str, *, first: bool = True, size: int = BLOCK) -> list[str]:
@@ -14,19 +22,27 @@ def split_blocks(text: str, *, first: bool = True, size: int = BLOCK) -> list[st
     Joined, the blocks are the text. With `first`, the first block is a single sentence: audio starts after it.
     """
     blocks: list[str] = []
-    block = ""
-    for sentence in _SENTENCE.findall(text):
-        if block and (first or len(block) + len(sentence) > size) and _speakable(block):
-            blocks.append(block)
-            block, first = "", False
-        block += sentence
-    if block and blocks and not _speakable(block):
-        blocks[-1] += block
+    block: list[str] = []
+    length = 0
+    worded = False
+    for sentence in _sentences(text, size):
+        if worded and (first or length + len(sentence) > size):
+            blocks.append("".join(block))
+            block, length, worded, first = [], 0, False, False
+        block.append(sentence)
+        length += len(sentence)
+        worded = worded or has_words(sentence)
+    # What has no words goes with a sentence beside it.
+    if blocks and not worded:
+        blocks[-1] += "".join(block)
     elif block:
-        blocks.append(block)
+        blocks.append("".join(block))
     return blocks
 
 
-def _speakable(text: str) -> bool:
-    """Whether there is anything to say: a block of punctuation alone goes with a sentence beside it."""
-    return any(character.isalnum() for character in text)
+def _sentences(text: str, size: int) -> Iterator[str]:
+    for sentence in _SENTENCE.findall(text):
+        if len(sentence) > max(size, _LONGEST):
+            yield from _PART.findall(sentence)
+        else:
+            yield sentence

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from block import Block, MuteBlockError, Silence, Speech
+from block import Block, Silence, Speech
 from controls import ControlError, check, resolve
 from dictionary import DictionaryFile, parse_dictionary
 from mandarin import EMPTY, NOTHING, Frontend, Notice, TextError
@@ -55,10 +55,7 @@ class Speaking:
         ]
 
     def block(self, text: str, style: Sequence[float] | None) -> Batch:
-        """The tensors of one speech block; `style` is the vector that the voice's style stage answered.
-
-        Raises `MuteBlockError` for one with nothing to say.
-        """
+        """The tensors of one speech block; `style` is the vector that the voice's style stage answered."""
         speech = Speech.load(text)
         voice = self.voice(speech.manner.voice)
         return batch(self._utterances(speech, voice, _named(style, voice)), unit_encoder(voice), voice)
@@ -98,13 +95,14 @@ class Speaking:
         speeches = [block for block in blocks if isinstance(block, Speech)]
         if not speeches:
             raise TextError(NOTHING)
+        teller = next((block for block in speeches if block.worded), speeches[0])
         manners, told = self._manners(speeches)
         notices = (*broken, *script.notices, *told)
         out: list[Block] = []
         for block in blocks:
             if isinstance(block, Speech):
-                block = replace(block, manner=manners[block.manner], asked=ask.controls, notices=notices)
-                notices = ()
+                told_here = notices if block is teller else ()
+                block = replace(block, manner=manners[block.manner], asked=ask.controls, notices=told_here)
             out.append(block)
         return out
 
@@ -129,17 +127,16 @@ class Speaking:
         utterances: list[Utterance] = []
         lead: Break | None = None
         told: list[Notice] = []
-        refused: MuteBlockError | None = None
+        refused: TextError | None = None
         for block in blocks:
             if isinstance(block, Silence):
                 lead = (lead or Break()).then(block.seconds, block.marks)
                 continue
             try:
                 first, *rest = self._utterances(block, voice, {})
-            except MuteBlockError as error:
+            except TextError as error:
                 refused = refused or error
-                told += [*block.notices, Notice("skipped", block.text[:40], str(error))]
-                lead = lead.then(0.0, [place.name for place in block.places]) if lead else lead
+                told.append(Notice("skipped", block.text[:40], str(error)))
                 continue
             utterances += [replace(first, lead=lead, notices=(*told, *first.notices)), *rest]
             lead, told = None, []
@@ -152,16 +149,13 @@ class Speaking:
     def _utterances(self, speech: Speech, voice: VoiceFile, style: Mapping[str, float]) -> list[Utterance]:
         controls, clamped = resolve(speech.asked, voice.limits, style=style, shift=speech.manner.shift)
         encoder = unit_encoder(voice)
-        try:
-            analysis = self._frontend.analyze(
-                speech.text,
-                unit_count=encoder.count,
-                max_units=voice.max_units,
-                spans=speech.spans,
-                places=speech.places,
-            )
-        except TextError as error:
-            raise MuteBlockError(str(error), speech) from error
+        analysis = self._frontend.analyze(
+            speech.text,
+            unit_count=encoder.count,
+            max_units=voice.max_units,
+            spans=speech.spans,
+            places=speech.places,
+        )
         utterances = [Utterance(clause, controls) for clause in analysis.clauses]
         # What is to be told about the block is told with its first clause.
         notices = (*speech.notices, *clamped, *analysis.notices)

@@ -1,6 +1,6 @@
 """Mandarin text to clauses of words, syllables, tones and breaks, and their encoding for a voice."""
 
-from .characters import CLOSING, is_mute
+from .characters import CLOSING, has_words, is_mute
 from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
 from .say_as import SAY_AS, say_as
@@ -23,6 +23,7 @@ __all__ = [
     "Syllable",
     "TextError",
     "Word",
+    "has_words",
     "is_mute",
     "parse_pinyin",
     "say_as",

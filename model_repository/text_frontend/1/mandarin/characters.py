@@ -117,6 +117,11 @@ def _compose(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def has_words(text: str) -> bool:
+    """Whether a text has anything that is always said: a Chinese character, letter or digit."""
+    return any(is_hanzi(c) or c.isalnum() for char in text for c in _plain(char) or "")
+
+
 def is_mute(text: str) -> bool:
     """Whether a text is only punctuation and blanks, which are neither said nor reported."""
     return all(plain is not None and all(c in MARKS or c == "\n" for c in plain) for plain in map(_plain, text))
