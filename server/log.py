@@ -21,7 +21,7 @@ _NOISE = re.compile(
 )
 _RELOADING = "contains models that are not available or ambiguous"  # an ensemble, while one of its models is away
 _LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|version `(GLIBC\w*_[\d.]+)' not found")
-_MODEL = re.compile(r"^failed to load '(.+?)' version \d+: (.*)$", re.DOTALL)
+_MODEL = re.compile(r"^failed to load (?:'(.+?)' version \d+|model '(.+?)'): (.*)$", re.DOTALL)
 # After this, the server of 24.10 waits for ever for the model.
 _STUCK = re.compile(r"Failed to preinitialize Python stub: (.*?(?:/([^/']+)/\d+/[^/']+\.py')?)\s*$", re.MULTILINE)
 _CONFIG = re.compile(r"^Poll failed for model directory '(.+?)': (.*)$", re.DOTALL)
@@ -31,8 +31,18 @@ _OPTION = re.compile(r"(unrecognized option|option requires an argument)[^\n]*|^
 _WRAPPING = re.compile(r"^(?:Internal|Invalid argument|TritonModelException|Unavailable|Unknown)(?:: | - )")
 
 
-def read(path: Path, start: int = 0) -> str:
+def size(path: Path | None) -> int:
+    """How many bytes of log there are."""
+    try:
+        return path.stat().st_size if path else 0
+    except OSError:
+        return 0
+
+
+def read(path: Path | None, start: int = 0) -> str:
     """The log from byte ``start`` on; empty when there is none."""
+    if path is None:
+        return ""
     try:
         with path.open("rb") as stream:
             stream.seek(start)
@@ -123,11 +133,8 @@ def describe_exit(code: int) -> str:
 
 
 def _unloadable(text: str) -> dict[str, str]:
-    found = {
-        match.group(1): plain(match.group(2))
-        for _, message in _messages(text, "EF")
-        if (match := _MODEL.match(message))
-    }
+    matches = [match for _, message in _messages(text, "EF") if (match := _MODEL.match(message))]
+    found = {match.group(1) or match.group(2): plain(match.group(3)) for match in matches}
     return found | {match.group(2) or "(unknown)": plain(match.group(1)) for match in _STUCK.finditer(text)}
 
 

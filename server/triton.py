@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -44,7 +45,7 @@ class TritonServer:
         self._ports: ports.Ports | None = None
         self._process: GuardedProcess | None = None
         self._work: Path | None = None
-        self._log_start = 0
+        self._log_start = self._log_ready = 0
         self._owner = 0
         self._ready = False
         self._hurried = False
@@ -141,6 +142,7 @@ class TritonServer:
                 raise StartFailed(f"the server did not start: {self._why_unserved()}", self.log_tail()) from error
             error.detail = error.detail or self.log_tail()
             raise
+        self._log_ready = log.size(self.log_path)
         self._ready = True
 
     def check(self) -> None:
@@ -151,9 +153,12 @@ class TritonServer:
         if code is None:
             return
         text = self.log_text()
-        cause = log.cause(text) or log.describe_exit(code)
         if self._ready:
+            # Who is killed from outside has no time to log why: what it logged last is another matter.
+            logged = "" if code == -signal.SIGKILL else log.cause(log.read(self.log_path, self._log_ready))
+            cause = logged or log.describe_exit(code)
             raise ServerDied(f"the server ended by itself: {cause}", self.log_tail())
+        cause = log.cause(text) or log.describe_exit(code)
         kind = PortRace if log.is_port_conflict(text) else StartFailed
         raise kind(f"the server did not start: {cause}", self.log_tail())
 
@@ -174,7 +179,7 @@ class TritonServer:
 
     def log_text(self) -> str:
         """What this server has logged, while the log is there."""
-        return log.read(self.log_path, self._log_start) if self.log_path else ""
+        return log.read(self.log_path, self._log_start)
 
     def log_tail(self, lines: int = 30) -> str:
         return "\n".join(self.log_text().splitlines()[-lines:])

@@ -14,7 +14,8 @@ def unserved(
 ) -> list[str]:
     """A line for each voice, and each model of no voice, that was to be loaded and is not ready.
 
-    A voice fails as a whole, so its first model that tells a reason speaks for it.
+    The first model of a voice that tells a reason speaks for it. A voice whose ensemble is ready lacks a stage that not
+    every request needs.
     """
     logged = log.failures(log_text)
     known = tuple(voices)
@@ -24,8 +25,13 @@ def unserved(
         if state.ready:
             continue
         voice = voice_of(model, known)
-        owner = f"voice {voice}" if voice else f"model {model}"
         reason = log.plain(state.reason) or logged.get(model, "")
-        told = f"model {model}: {reason}" if reason and voice else reason
-        reasons[owner] = reasons.get(owner) or told
-    return [f"{owner} is not served: {reason or 'the log tells why'}" for owner, reason in reasons.items()]
+        if voice is None:
+            what = f"model {model} is not served"
+        elif voice in states and states[voice].ready:
+            what = f"voice {voice} is served without {model}"
+        else:
+            what = f"voice {voice} is not served"
+            reason = f"model {model}: {reason}" if reason else ""
+        reasons[what] = reasons.get(what) or reason
+    return [f"{what}: {reason or 'the log tells why'}" for what, reason in reasons.items()]

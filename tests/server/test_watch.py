@@ -299,8 +299,15 @@ def test_what_is_not_served_is_a_line_for_each_voice() -> None:
         "E1121 21:51:38.401613 11984 model_repository_manager.cc:1460] \"Poll failed for model directory 'b_decoder': "
         'failed to read text"\n'
     )
-    assert unserved(("tts", "a", "a_melgan", "b", "b_decoder", "aligner"), states, log, ("a", "b")) == [
+    states["c"] = ModelState("c", "READY")
+    log += (
+        "E1122 01:17:42.039766 25624 model_repository_manager.cc:724] \"failed to load model 'c_style': at least one "
+        'version must be available"\n'
+    )
+    expected = ("tts", "a", "a_melgan", "b", "b_decoder", "c", "c_style", "aligner")
+    assert unserved(expected, states, log, ("a", "b", "c")) == [
         "voice a is not served: model a_melgan: it is corrupt",
         "model aligner is not served: the log tells why",
         "voice b is not served: model b_decoder: its config is wrong: 3:14: no field.",
+        "voice c is served without c_style: at least one version must be available",
     ]
