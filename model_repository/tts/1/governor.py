@@ -147,12 +147,12 @@ class Allowance:
 
 
 def allowance(step: Step, max_in_flight: int, first_chunk_frames: int, max_chunk_frames: int) -> Allowance:
-    """What `step` leaves of a profile's bounds: half of the concurrency and a quarter of the chunk, never nothing."""
+    """What `step` leaves of a profile's bounds: half of the concurrency and of the chunk, never nothing."""
     if step is Step.FULL:
         return Allowance(max_in_flight, max_chunk_frames, False, True)
     return Allowance(
         in_flight=max(1, max_in_flight // 2),
-        chunk_frames=max(first_chunk_frames, max_chunk_frames // 4),
+        chunk_frames=max(first_chunk_frames, max_chunk_frames // 2),
         fastest=step >= Step.LIGHT,
         admit=step < Step.SHED,
     )
