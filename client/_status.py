@@ -33,6 +33,7 @@ _NOT_GRPC = re.compile(r"http1|http2|HTTP/[12]|SETTINGS frame", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"failed to connect|connection refused|unreachable|no route", re.IGNORECASE)
 _RETRY_AFTER = re.compile(r"retry after ([0-9]+(?:\.[0-9]+)?) ?s")
 _DEAD_STUB = re.compile(r"stub process .*is not healthy", re.IGNORECASE)
+_STOPPING = re.compile(r"server not ready|server is stopping|stopped accepting new inference", re.IGNORECASE)
 _UNMANAGED = "explicit model load / unload is not allowed"
 _LOST = re.compile(r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg", re.IGNORECASE)
 
@@ -76,6 +77,8 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
     if _DEAD_STUB.search(text):
         kind = ServerUnreachable if "'tts_" in text else ServiceUnavailable
         return kind(f"a model of the server died and may be coming back, try again later: {text}")
+    if _STOPPING.search(text):
+        return ServerUnreachable(f"the server at {server} is stopping, try again later: {text}")
     if "unknown model: 'tts'" in text:
         return ServerUnreachable(f"the server at {server} has no model 'tts' ready: see its log")
     if code is grpc.StatusCode.NOT_FOUND:

@@ -18,7 +18,7 @@ from ._journal import TEMPORARY, Journal
 from ._lines import BadLine, Line
 
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 15.0
+LONGEST_PAUSE = 5.0
 ILL_SECONDS = 30.0
 """How long a server that cannot answer and does not say until when is waited for, for one item."""
 

@@ -70,6 +70,7 @@ def test_the_end_is_seen_although_the_stream_stays_open(call: Call) -> None:
         ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "no complete answer within 10 s"),
         ("DEADLINE_EXCEEDED: it waited too long", DeadlineExceeded, "(it waited too long)"),
         ("INTERNAL: Stub process 'demo_0_0' is not healthy.", ServiceUnavailable, "a model of the server died"),
+        ("INTERNAL: demo_encoder: Error: Server not ready", ServerUnreachable, "is stopping, try again later"),
         ("UNAVAILABLE: full", ServiceUnavailable, "cannot answer now, try again later: full"),
         ("INTERNAL: melgan: broken", ServiceFailed, "the server failed (INTERNAL): melgan: broken"),
         ("Request for unknown model: 'tts' is not found", ServerUnreachable, "has no model 'tts' ready"),

@@ -10,6 +10,9 @@ import time
 
 import pytest
 import soundfile
+import tritonclient.grpc as grpcclient
+
+from server import ServerOptions, TritonServer
 
 SENTENCE = "今天天气真好，我们去公园散步吧。"
 
@@ -68,6 +71,112 @@ def test_voices_lists_the_demo_voice(run):
     assert result.returncode == 0
     (voice,) = json.loads(result.stdout)["voices"]
     assert (voice["name"], voice["family"], voice["sample_rate"]) == ("demo", "fastspeech2", 24000)
+    assert (voice["state"], voice["reason"]) == ("ready", "")
+
+
+def test_a_stream_holds_the_samples_of_the_whole(run, tmp_path):
+    text = SENTENCE * 3
+    assert run("synth", text, "-o", "whole.wav").returncode == 0
+    result = run("stream", text, "-o", "stream.wav", "--json")
+    assert result.returncode == 0, result.stderr
+    content = json.loads(result.stdout)
+    assert content["first_audio_seconds"] < content["elapsed_seconds"], "it begins before it ends"
+    assert (tmp_path / "stream.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    piped = run("stream", text, "-o", "-", "--format", "pcm")
+    assert piped.stdout == (tmp_path / "whole.wav").read_bytes()[44:]
+
+
+def test_a_reader_that_leaves_a_stream_ends_the_request(service, triton, tmp_path):
+    command = [sys.executable, "-m", "client", "stream", SENTENCE * 200, "-o", "-", "--server", service.address.grpc]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout.read(1000)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert process.stderr.read() == b"error: standard output: its reader went away before the end\n"
+    process.stderr.close()
+    end, before = time.monotonic() + 60, -1
+    while (now := triton.counts("demo_melgan")[0]) != before:
+        assert time.monotonic() < end, "the server goes on for nobody"
+        before = now
+        time.sleep(1.0)
+
+
+def test_a_dictionary_says_how_to_read_a_word(run, tmp_path):
+    (tmp_path / "words.tsv").write_text("重庆\tzhong4 qing4\n", encoding="utf-8")
+    for arguments, spoken in (([], "ch"), (["--dictionary", "words.tsv"], "zh")):
+        content = json.loads(run("synth", "重庆很大。", "-o", "out.wav", "--json", *arguments).stdout)
+        assert content["clauses"][0]["words"][0]["phones"][0]["phone"] == spoken
+
+
+def test_every_style_that_is_listed_is_taken(run):
+    result = run("styles", "--json")
+    assert result.returncode == 0
+    for style in json.loads(result.stdout)["styles"][:2]:
+        assert run("synth", "你好。", "-o", "out.wav", "--style", style["name"]).returncode == 0
+
+
+def test_metrics_count_what_was_asked_for(run, service):
+    def counts():
+        result = run("metrics", "--json", "--metrics", service.address.metrics)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    assert run("synth", SENTENCE, "-o", "out.wav").returncode == 0
+    before = counts()
+    assert run("synth", SENTENCE, "-o", "out.wav").returncode == 0
+    end = time.monotonic() + 30
+    while (after := counts())["requests"].get("ok", 0) <= before["requests"].get("ok", 0):
+        assert time.monotonic() < end
+    assert after["audio_seconds"] > before["audio_seconds"]
+    assert after["degradation_step"] in (0, 1, 2, 3)
+    (stage,) = (model for model in after["models"] if model["model"] == "demo_encoder")
+    assert stage["inferences"] >= stage["executions"] > 0
+    assert stage["mean_batch"] >= 1
+    words = run("metrics", "--metrics", service.address.metrics).stdout.decode()
+    assert words.startswith("requests: ")
+    assert "demo_encoder" in words
+
+
+@pytest.fixture(scope="module")
+def managed(repository):
+    """A server that loads and unloads voices while it runs."""
+    with TritonServer(ServerOptions(repository, control="explicit", load=("*",))) as running:
+        yield running
+
+
+def test_a_voice_is_unloaded_and_loaded_again(run, managed):
+    address = managed.address.grpc
+
+    def states():
+        index = grpcclient.InferenceServerClient(address).get_model_repository_index(as_json=True)
+        return {model["name"]: model.get("state") == "READY" for model in index["models"]}
+
+    assert run("unload", "demo", server=address).stdout == b"demo: unloaded\n"
+    assert not any(ready for name, ready in states().items() if name.startswith("demo"))
+    assert all(ready for name, ready in states().items() if not name.startswith("demo")), "what voices share stays"
+    (voice,) = json.loads(run("voices", "--json", server=address).stdout)["voices"]
+    assert (voice["name"], voice["state"], voice["reason"]) == ("demo", "unloaded", "")
+    assert run("load", "demo", server=address).stdout == b"demo: ready, fastspeech2, 24000 Hz\n"
+    assert all(states().values())
+    assert run("synth", SENTENCE, "-o", "out.wav", server=address).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["load", "unload"])
+@pytest.mark.parametrize("name", ["tts", "text_frontend", "demo_encoder", "nobody"])
+def test_what_is_no_voice_is_neither_loaded_nor_unloaded(run, managed, command, name):
+    result = run(command, name, server=managed.address.grpc)
+    assert result.returncode == 2
+    assert result.stderr.decode().startswith("error: ")
+    assert result.stderr.count(b"\n") == 1
+    assert run("synth", "你好。", "-o", "out.wav", server=managed.address.grpc).returncode == 0
+
+
+def test_a_server_that_does_not_load_while_it_runs_says_so_in_one_line(run, repository):
+    with TritonServer(ServerOptions(repository, control="none")) as fixed:
+        result = run("unload", "demo", server=fixed.address.grpc)
+    assert result.returncode == 1
+    assert result.stderr.count(b"\n") == 1
+    assert b"start it with --model-control-mode=explicit" in result.stderr
 
 
 def test_health_is_good_only_when_a_synthesis_works(run):
