@@ -65,6 +65,7 @@ def clause(**changes):
         "words": [["你好", 1, 4]],
         "phones": ["sil", "n", "i2", "h", "sil"],
         "pauses": [0, 4],
+        "tight": [],
         "sample_rate": 24000,
         "hop_length": 300,
         "unit_bucket": 16,
@@ -120,3 +121,10 @@ def test_a_mark_is_heard_when_its_unit_begins_or_the_clause_ends():
     times = [mark["time"] for mark in told["marks"]]
     assert times == [0.0, told["words"][0]["phones"][1]["start"], told["frames"] * 300 / 24000]
     assert [mark["name"] for mark in told["marks"]] == ["a", "b", "c"]
+
+
+def test_the_silence_inside_a_sentence_is_short():
+    values = np.array([[20.0, 8.0, 16.0, 8.0, 2.0]], dtype=np.float32)
+    _, lengths, timings = align(values, np.array([5]), np.array([1.0]), [clause(tight=[0, 4])])
+    assert lengths.tolist() == [3 + 8 + 16 + 8 + 2]
+    assert json.loads(timings[0])["words"][0]["start"] == 3 * 300 / 24000

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from xml.sax.saxutils import escape
 
+from controls import ControlError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mandarin import TextError
@@ -107,8 +109,9 @@ def test_what_is_planned_can_be_spoken_in_blocks_and_at_once(speaking: Speaking,
         assert len(marks) == text.count("<mark")
     if spoken:
         assert untold == [], "what is to be told is told by a block that is spoken"
-        whole = speaking.whole(Ask(text), unbounded=True)
-        assert [word for clause in whole.clauses for word, _, _ in json.loads(clause)["words"]] == spoken
+        with suppress(ControlError):  # more clauses than an ensemble takes
+            whole = speaking.whole(Ask(text))
+            assert [word for clause in whole.clauses for word, _, _ in json.loads(clause)["words"]] == spoken
 
 
 @settings(max_examples=200, deadline=None)

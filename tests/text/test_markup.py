@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
+from controls import ControlError
 from speaking import Ask, Speaking
 from text_helpers import blocks, clauses, notices, sound, words
 
@@ -44,7 +46,7 @@ def test_breaks_stand_at_both_ends_and_behind_each_other(speaking: Speaking) -> 
 
 
 def test_a_break_takes_the_place_of_the_pause_in_an_ensemble(speaking: Speaking) -> None:
-    made = speaking.whole(Ask("[pause:1s]你好。[pause:2s]世界。[pause:3s]"), unbounded=False)
+    made = speaking.whole(Ask("[pause:1s]你好。[pause:2s]世界。[pause:3s]"))
     first, second = map(json.loads, made.clauses)
     assert (first["lead"]["seconds"], first["trail"]) == (1.0, None)
     assert (second["lead"]["seconds"], second["trail"]["seconds"]) == (2.0, 3.0)
@@ -278,6 +280,73 @@ def test_a_short_form_with_a_wrong_syllable_is_text_and_told(speaking: Speaking)
 
 
 def test_a_part_that_cannot_be_said_is_told_and_the_others_are_spoken(speaking: Speaking) -> None:
-    made = speaking.whole(Ask(ssml("你好<break/>😀<break/>世界")), unbounded=False)
+    made = speaking.whole(Ask(ssml("你好<break/>😀<break/>世界")))
     assert len(made.clauses) == 2
     assert '"kind": "skipped"' in made.clauses[1]
+
+
+def test_a_sentence_flows_on_through_a_change_of_manner(speaking: Speaking) -> None:
+    inner = '今天<prosody rate="fast">天气</prosody>很好。<prosody rate="fast">你好，</prosody>“再见<break/>”'
+    made = clauses(speaking, ssml(inner))
+    last = [len(clause["phones"]) - 1 for clause in made]
+    assert [clause["tight"] for clause in made] == [[last[0]], [0, last[1]], [0], [], []]
+
+
+def test_references_comments_and_cdata_are_what_xml_says(speaking: Speaking) -> None:
+    inner = "&#x4F60;&#22909;<!-- 注释 --><![CDATA[<世界>]]>&amp;&lt;"
+    (block,) = blocks(speaking, ssml(inner))
+    assert block["text"] == "你好<世界>&<"
+
+
+@pytest.fixture
+def company(repository: Path, tmp_path: Path) -> Speaking:
+    """Two more voices: one with speakers and emotions, one without."""
+    for name, speakers, emotions in (("demo", [], []), ("choir", ["F7", "M1"], ["happy"]), ("solo", [], [])):
+        content = json.loads((repository / "demo" / "voice.json").read_text(encoding="utf-8"))
+        (tmp_path / name).mkdir()
+        described = json.dumps(content | {"name": name, "speakers": speakers, "emotions": emotions})
+        (tmp_path / name / "voice.json").write_text(described, encoding="utf-8")
+    return Speaking(tmp_path)
+
+
+def test_a_dialogue_has_each_part_in_its_voice(company: Speaking) -> None:
+    text = ssml(
+        '旁白<voice name="choir" speaker="F7">你好<emotion name="happy">真好</emotion></voice>'
+        '<voice name="solo">再见</voice><voice name="choir">走了</voice>'
+    )
+    made = [json.loads(block) for block in company.plan(Ask(text))]
+    parts = [(b["voice"], b["manner"]["speaker"], b["manner"]["emotion"], b["text"].strip("\u2028")) for b in made]
+    assert parts == [
+        ("demo", None, None, "旁白"),
+        ("choir", "F7", None, "你好"),
+        ("choir", "F7", "happy", "真好"),
+        ("solo", None, None, "再见"),
+        ("choir", None, None, "走了"),
+    ]
+    assert not any(block["notices"] for block in made)
+    assert [block["flows"] for block in made] == [
+        [False, False],
+        [False, True],
+        [True, False],
+        [False] * 2,
+        [False] * 2,
+    ]
+
+
+def test_the_requests_speaker_is_that_of_its_own_voice(company: Speaking) -> None:
+    asked = Ask(ssml('你好<voice name="solo">再见</voice>'), voice="choir", speaker="M1", emotion="happy")
+    first, second = map(json.loads, company.plan(asked))
+    assert (first["manner"]["speaker"], first["manner"]["emotion"]) == ("M1", "happy")
+    assert (second["manner"]["speaker"], second["manner"]["emotion"]) == (None, None)
+    assert [notice["text"] for notice in first["notices"]] == ["emotion happy"], "solo has none"
+
+
+def test_an_ensemble_has_one_voice(company: Speaking) -> None:
+    with pytest.raises(ControlError, match="demo, solo: send it to the model `tts`"):
+        company.whole(Ask(ssml('你好<voice name="solo">再见</voice>')))
+    assert company.whole(Ask(ssml('<voice name="solo">再见</voice>'))).clauses
+
+
+def test_a_speaker_that_a_voice_lacks_is_refused(company: Speaking) -> None:
+    with pytest.raises(ControlError, match="F7, M1"):
+        company.plan(Ask(ssml('<voice name="choir" speaker="X">你好</voice>')))

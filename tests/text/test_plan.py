@@ -86,7 +86,7 @@ def test_what_cannot_be_said_goes_with_what_can(speaking: Speaking) -> None:
 
 def test_blocks_spoken_one_by_one_are_the_clauses_of_the_whole(speaking: Speaking) -> None:
     ask = Ask("你好。今天天气不错，我们走吧！\n“好。”她说。", controls={"speed": 1.25})
-    whole = speaking.whole(ask, unbounded=False)
+    whole = speaking.whole(ask)
     parts = [speaking.block(block, None) for block in speaking.plan(ask)]
     assert [clause for part in parts for clause in part.clauses] == whole.clauses
     assert np.concatenate([part.lengths for part in parts]).tolist() == whole.lengths.tolist()

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.int32]
 
+# Frames that are left of the silence around a part of a sentence.
+_TIGHT = 3.0
+
 # What the text front end says of a clause and postprocess has to know.
 _KEPT = ("text", "pause", "lead", "trail", "sample_rate", "hop_length", "voice", "notices")
 
@@ -38,6 +41,13 @@ def frame_counts(durations: npt.NDArray[np.float32], speed: float, pauses: Seque
     # Not rint: it rounds halves to even, and so can give a unit of exactly one frame none.
     ends = np.floor(np.cumsum(_at_least_one(scaled, target)) + 0.5).astype(np.int64)
     return np.diff(ends, prepend=0).astype(np.int32)
+
+
+def tightened(durations: npt.NDArray[np.float32], units: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Durations, [T] → [T] in frames, with these units no longer than a short silence."""
+    out = durations.copy()
+    out[list(units)] = np.minimum(out[list(units)], _TIGHT)
+    return out
 
 
 def _at_least_one(wanted: npt.NDArray[np.float64], total: float) -> npt.NDArray[np.float64]:
@@ -107,7 +117,7 @@ def align(
         raise ValueError("the encoder gave durations that are not numbers")
     described: list[dict[str, Any]] = [json.loads(text) for text in clauses]
     counts = [
-        frame_counts(row[:length], float(factor), clause["pauses"])
+        frame_counts(tightened(row[:length], clause["tight"]), float(factor), clause["pauses"])
         for row, length, factor, clause in zip(durations, unit_lengths, speed, described, strict=True)
     ]
     lengths = np.array([int(count.sum()) for count in counts], dtype=np.int32)

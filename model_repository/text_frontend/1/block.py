@@ -40,6 +40,7 @@ class Speech:
 
     `spans` and `places` count in its own `text`. `asked` are the request's explicit controls, which the manner's shift
     comes on top of; `notices` are what the plan found out about the whole request: they travel with its first words.
+    `flows_in` and `flows_on` say that its first sentence began in the block before, that its last goes on in the next.
     """
 
     text: str
@@ -49,6 +50,8 @@ class Speech:
     characters: int = 0
     asked: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    flows_in: bool = False
+    flows_on: bool = False
 
     @property
     def worded(self) -> bool:
@@ -71,6 +74,7 @@ class Speech:
             "places": [[place.name, place.at] for place in self.places],
             "asked": dict(self.asked),
             "notices": [asdict(notice) for notice in self.notices],
+            "flows": [self.flows_in, self.flows_on],
         }
         return json.dumps(content, ensure_ascii=False)
 
@@ -79,6 +83,7 @@ class Speech:
         """The block that `dump` wrote. Raises `BlockError`."""
         try:
             content: dict[str, Any] = json.loads(text)
+            flows_in, flows_on = map(bool, content["flows"])
             manner = dict(content["manner"])
             return cls(
                 text=str(content["text"]),
@@ -88,6 +93,8 @@ class Speech:
                 characters=int(content["characters"]),
                 asked={str(name): float(value) for name, value in content["asked"].items()},
                 notices=tuple(Notice(**notice) for notice in content["notices"]),
+                flows_in=flows_in,
+                flows_on=flows_on,
             )
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise BlockError("block is none that `plan` gave as speech: send it back as it came") from error

@@ -67,7 +67,7 @@ class TritonPythonModel:
         ask = _ask(request)
         if "plan" in wanted:
             return [_strings("plan", self._speaking.plan(ask))]
-        return _units(self._speaking.whole(ask, unbounded="problem" in wanted))
+        return _units(self._speaking.whole(ask))
 
 
 def _ask(request: Any) -> Ask:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from block import Block, Silence, Speech
-from mandarin import CLOSING, Place, Span, has_words, is_mute
+from mandarin import CLOSING, PAUSING, Place, Span, has_words, is_mute
 from markup import Manner, Named, Pause, Said, Script
 from sentences import BLOCK, split_blocks
 
 # Stands for a character of a span when sentences are looked for: no sentence ends within a given reading.
 _LETTER = "a"
 _CLOSING = "".join(sorted(CLOSING))
+_SILENT = CLOSING - PAUSING
 FindSpans = Callable[[str, Sequence[Span]], list[Span]]
 
 
@@ -78,7 +79,8 @@ def plan(script: Script, find: FindSpans, *, size: int = BLOCK) -> list[Block]:
     starts: list[int] = []
     blocks: list[Block] = []
     spoken = False
-    for unit in _joined(_units(script)):
+    units = _joined(_units(script))
+    for before, unit, after in zip([None, *units], units, [*units[1:], None], strict=False):
         if isinstance(unit, _Rest):
             starts.append(unit.at)
             blocks.append(Silence(unit.seconds, tuple(unit.marks)))
@@ -87,7 +89,9 @@ def plan(script: Script, find: FindSpans, *, size: int = BLOCK) -> list[Block]:
         unit.spans = sorted([*unit.spans, *find(text, unit.spans)], key=lambda span: span.start)
         for start, end in _cuts(text, unit.spans, first=not spoken, size=size):
             starts.append(unit.origin(start))
-            blocks.append(_speech(unit, text, start, end))
+            speech = _speech(unit, text, start, end)
+            flows_in, flows_on = start == 0 and _flows(before, unit), end == len(text) and _flows(unit, after)
+            blocks.append(replace(speech, flows_in=flows_in, flows_on=flows_on))
         spoken = True
     # What stands before the first block belongs to it.
     edges = [0, *starts[1:], script.length] if starts else []
@@ -166,6 +170,14 @@ def _appended(before: _Run | None, run: _Run) -> _Run:
         return run
     before.append(run)
     return before
+
+
+def _flows(run: _Run | _Rest | None, following: _Run | _Rest | None) -> bool:
+    """Whether one sentence goes on from one run to the next."""
+    if not (isinstance(run, _Run) and isinstance(following, _Run)):
+        return False
+    last = next((char for part in reversed(run.parts) for char in reversed(part) if char not in _SILENT), "")
+    return last not in PAUSING
 
 
 def _cuts(text: str, spans: Sequence[Span], *, first: bool, size: int) -> Iterator[tuple[int, int]]:

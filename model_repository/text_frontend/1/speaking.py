@@ -60,8 +60,8 @@ class Speaking:
         voice = self.voice(speech.manner.voice)
         return batch(self._utterances(speech, voice, _named(style, voice)), unit_encoder(voice), voice)
 
-    def whole(self, ask: Ask, *, unbounded: bool) -> Batch:
-        """The tensors of a whole text, for an ensemble: one voice, and no more clauses than fit unless `unbounded`."""
+    def whole(self, ask: Ask) -> Batch:
+        """The tensors of a whole text, for an ensemble: one voice, and no more clauses than fit."""
         blocks = self._blocks(ask, size=len(ask.text))
         names = sorted({block.manner.voice for block in blocks if isinstance(block, Speech)})
         if len(names) > 1:
@@ -70,7 +70,7 @@ class Speaking:
             )
         voice = self.voice(names[0])
         utterances = self._spoken(blocks, voice)
-        if not unbounded and len(utterances) > voice.max_clauses:
+        if len(utterances) > voice.max_clauses:
             raise ControlError(
                 f"text has {len(utterances)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "
                 "send it to the model `tts`, which takes any number"
@@ -159,7 +159,9 @@ class Speaking:
         utterances = [Utterance(clause, controls) for clause in analysis.clauses]
         # What is to be told about the block is told with its first clause.
         notices = (*speech.notices, *clamped, *analysis.notices)
-        return [replace(utterances[0], notices=notices), *utterances[1:]]
+        utterances[0] = replace(utterances[0], notices=notices, flows_in=speech.flows_in)
+        utterances[-1] = replace(utterances[-1], flows_on=speech.flows_on)
+        return utterances
 
 
 def check_choice(what: str, asked: str | None, known: tuple[str, ...]) -> None:

@@ -30,13 +30,18 @@ class Break:
 
 @dataclass(frozen=True)
 class Utterance:
-    """A clause and how to speak it; `notices` are told with it, `lead` and `trail` are breaks before and after it."""
+    """A clause and how to speak it; `notices` are told with it, `lead` and `trail` are breaks before and after it.
+
+    `flows_in` and `flows_on`: what is before and after it belongs to the same sentence, without a pause.
+    """
 
     clause: Clause
     controls: Controls
     notices: tuple[Notice, ...] = ()
     lead: Break | None = None
     trail: Break | None = None
+    flows_in: bool = False
+    flows_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def unit_encoder(voice: VoiceFile) -> BakerUnits:
 def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> str:
     """The JSON that travels with a clause to the aligner and to postprocess.
 
-    A phone without a label continues the one before it; `pauses` are the units that belong to no word.
+    A phone without a label continues the one before it; `pauses` are the units that belong to no word,
+    and `tight` those of them that are hardly to be heard: the silence around a part of a sentence.
     """
     clause = utterance.clause
     phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
@@ -78,6 +84,7 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
             "words": [[word.text, first, last] for word, first, last in spans],
             "phones": phones,
             "pauses": [unit for unit in range(len(phones)) if unit not in spoken],
+            "tight": [0] * utterance.flows_in + [len(phones) - 1] * utterance.flows_on,
             "voice": voice.name,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,

@@ -1,6 +1,6 @@
 """Mandarin text to clauses of words, syllables, tones and breaks, and their encoding for a voice."""
 
-from .characters import CLOSING, has_words, is_mute
+from .characters import CLOSING, PAUSING, has_words, is_mute
 from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
 from .say_as import SAY_AS, say_as
@@ -11,6 +11,7 @@ __all__ = [
     "CLOSING",
     "EMPTY",
     "NOTHING",
+    "PAUSING",
     "SAY_AS",
     "Analysis",
     "BakerUnits",

@@ -27,6 +27,8 @@ SILENT_MARKS = frozenset(" '\"“”„‟‛`´()（）[]{}〔〕【】《》�
 MARKS = SENTENCE_MARKS | MEDIUM_MARKS | SHORT_MARKS | SILENT_MARKS
 # What ends the words before it: it is never the beginning of anything.
 CLOSING = SENTENCE_MARKS | MEDIUM_MARKS | SHORT_MARKS | frozenset(" \n”’)）]】》〉」』}〕")
+# What makes a pause.
+PAUSING = SENTENCE_MARKS | MEDIUM_MARKS | SHORT_MARKS | frozenset("\n—")
 # Symbols that the scanner knows how to say, at least beside a number.
 SPEAKABLE_SYMBOLS = frozenset("%‰+=<>×÷±≤≥≠≈√∞°℃℉¥$€£&@#*²³½¼¾⅓⅔^")
 GREEK = table("greek.tsv")
