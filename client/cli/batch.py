@@ -52,8 +52,8 @@ def batch(
 ) -> int:
     """Speak every item of a file into a folder; what an earlier run did is not done again.
 
-    An item has a text and may have an id, a file and everything that can be asked of a request, which counts for items
-    without. --timeout is for each item.
+    An item has a text, and may have an id, a file and any option of a request; the options given here are for items
+    that do not say. --timeout is for each item.
     """
     _check(form, concurrency, patience)
     asked = Options(

@@ -108,7 +108,7 @@ def test_no_more_requests_are_under_way_than_allowed() -> None:
 
     with Triton(answer) as triton:
         assert batch(triton, write(12), "--concurrency", "3") == 0
-    assert under_way["most"] == 3
+    assert 1 < under_way["most"] <= 3
 
 
 def test_formats_and_names_follow_the_lines() -> None:

@@ -177,3 +177,22 @@ def test_ctrl_c_in_a_stream_cancels_it_and_leaves_a_file_only_when_asked(keep: b
     if keep:
         with wave.open("out.wav") as file:
             assert file.getnframes() * 2 + 44 == os.path.getsize("out.wav") > 100_000
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
+def test_ctrl_c_while_playing_silences_the_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bin").mkdir()
+    Path("bin/aplay").write_text("#!/bin/sh\necho $$ > pid\nexec /bin/sleep 600\n")
+    Path("bin/aplay").chmod(0o755)
+    monkeypatch.setenv("PATH", str(Path("bin").resolve()))
+    with Triton(endless) as triton:
+        process = start("stream", "好", "--play", "--server", triton.address)
+        until = time.monotonic() + 20
+        while not (Path("pid").exists() and Path("pid").read_text().strip()) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert triton.ended.wait(5)
+    assert (process.returncode, out, err) == (130, b"", b"error: interrupted\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path("pid").read_text()), 0)
