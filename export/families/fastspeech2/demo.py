@@ -13,6 +13,7 @@ from pathlib import Path
 from export.errors import CheckpointError
 from export.families.fastspeech2.checkpoint import ACOUSTIC, SAMPLE_RATE, SYMBOLS, VOCODER
 from export.families.fastspeech2.modules import FastSpeech2Config
+from export.style.attributes import ATTRIBUTES
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
 from export.voice import Limits, Range, Voice
 
@@ -50,9 +51,9 @@ def voice(name: str, hop_length: int) -> Voice:
         speakers=(),
         emotions=(),
         qualities={"balanced": "melgan"},
-        stages=("encoder", "decoder", "melgan"),
-        style=None,
-        style_controls=(),
+        stages=("style", "encoder", "decoder", "melgan"),
+        style="style",
+        style_controls=ATTRIBUTES,
         # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates.
         limits=Limits(Range(0.5, 1.75), pitch=Range(-4.0, 3.5), contour=Range(0.0, 2.0), energy=Range(-6.0, 6.0)),
         max_clauses=8,

@@ -10,6 +10,7 @@ from export.bundle import Arrays, Stage
 from export.families.fastspeech2.checkpoint import Checkpoint
 from export.families.fastspeech2.modules import FastSpeech2Config
 from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
+from export.style.stage import style_spec, style_stage
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
 
 UNITS = Axis("units", 16, 64, 128)
@@ -83,13 +84,14 @@ def melgan_spec(config: MultiBandMelGANConfig) -> StageSpec:
 
 
 def specs(acoustic: FastSpeech2Config, vocoder: MultiBandMelGANConfig) -> tuple[StageSpec, ...]:
-    """Every stage's specification, in the order in which a clause passes them."""
-    return (encoder_spec(acoustic), decoder_spec(acoustic), melgan_spec(vocoder))
+    """Every stage's specification, in the order in which they are needed."""
+    return (style_spec(), encoder_spec(acoustic), decoder_spec(acoustic), melgan_spec(vocoder))
 
 
 def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
-    """The stages of a loaded checkpoint, in the order in which a clause passes them."""
+    """The stages of a loaded checkpoint, in the order of `specs`. Raises `CheckpointError`."""
     return (
+        style_stage(),
         Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample),
         Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample),
         Stage(melgan_spec(checkpoint.vocoder_config), checkpoint.vocoder, sample),
