@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,7 +13,6 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-import client
 from client import Chunk, Clause, Deadline, Mark, ModelState, Notice, Progress, Request, VoiceNotFound, Word
 
 RATE = 24000
@@ -292,23 +286,3 @@ def failed(capsys: pytest.CaptureFixture[str]) -> str:
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     return err.removeprefix("error: ").rstrip("\n")
-
-
-class Terminal(io.StringIO):
-    """A stream that somebody watches."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    """The program as a process of its own."""
-    root = str(Path(client.__file__).parents[1])
-    command = [sys.executable, "-W", "error", "-m", "client", *arguments]
-    environment = {**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
-    settings: dict[str, Any] = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-    }
-    return subprocess.Popen(command, env=environment, **{**settings, **options})

@@ -14,7 +14,8 @@ from typing import Any
 import grpc
 import pytest
 import soundfile
-from client_fakes import Terminal, Triton, events, failed, final_response, refuse, response
+from client_fakes import Triton, events, failed, final_response, refuse, response
+from client_programs import Terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_fakes import Triton, response, start
+from client_fakes import Triton, response
+from client_programs import start
 
 
 @pytest.fixture
