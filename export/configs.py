@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from google.protobuf import text_format
@@ -11,6 +13,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 from export.profiles import Profile
 from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, TTS, PythonModel
 from export.specs import Axis, DType, StageSpec, TensorSpec
+from export.style import presets
 from export.voice import Voice
 
 _DTYPES = {
@@ -48,6 +51,8 @@ def python_model(model: PythonModel, profile: Profile) -> pb.ModelConfig:
     if model is TTS:
         for name, value in profile.router_parameters().items():
             config.parameters[name].string_value = value
+        named = [asdict(preset) for preset in presets.load()]
+        config.parameters["presets"].string_value = json.dumps(named, ensure_ascii=False)
     return config
 
 
