@@ -523,7 +523,7 @@ class Any(RuleBasedStateMachine):
 
 
 TestAnyOrderOfEvents = Any.TestCase
-TestAnyOrderOfEvents.settings = bounds(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrderOfEvents.settings = bounds(max_examples=100, stateful_step_count=30, deadline=None)
 
 
 @pytest.mark.usefixtures("restless")
