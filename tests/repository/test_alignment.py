@@ -125,6 +125,6 @@ def test_a_mark_is_heard_when_its_unit_begins_or_the_clause_ends():
 
 def test_the_silence_inside_a_sentence_is_short():
     values = np.array([[20.0, 8.0, 16.0, 8.0, 2.0]], dtype=np.float32)
-    _, lengths, timings = align(values, np.array([5]), np.array([1.0]), [clause(tight=[0, 4])])
+    _, lengths, timings = align(values, np.array([5]), np.array([1.0]), [clause(tight=[[0, 0.0375], [4, 0.1]])])
     assert lengths.tolist() == [3 + 8 + 16 + 8 + 2]
     assert json.loads(timings[0])["words"][0]["start"] == 3 * 300 / 24000

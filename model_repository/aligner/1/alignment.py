@@ -15,9 +15,6 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.int32]
 
-# Frames that are left of the silence around a part of a sentence.
-_TIGHT = 3.0
-
 # What the text front end says of a clause and postprocess has to know.
 _KEPT = ("text", "pause", "lead", "trail", "sample_rate", "hop_length", "voice", "notices")
 
@@ -43,10 +40,11 @@ def frame_counts(durations: npt.NDArray[np.float32], speed: float, pauses: Seque
     return np.diff(ends, prepend=0).astype(np.int32)
 
 
-def tightened(durations: npt.NDArray[np.float32], units: Sequence[int]) -> npt.NDArray[np.float32]:
-    """Durations, [T] → [T] in frames, with these units no longer than a short silence."""
+def tightened(durations: npt.NDArray[np.float32], clause: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """Durations, [T] → [T] in frames; `tight` of the clause are [unit, the seconds that it lasts at most]."""
     out = durations.copy()
-    out[list(units)] = np.minimum(out[list(units)], _TIGHT)
+    for unit, seconds in clause["tight"]:
+        out[unit] = min(out[unit], seconds * clause["sample_rate"] / clause["hop_length"])
     return out
 
 
@@ -117,7 +115,7 @@ def align(
         raise ValueError("the encoder gave durations that are not numbers")
     described: list[dict[str, Any]] = [json.loads(text) for text in clauses]
     counts = [
-        frame_counts(tightened(row[:length], clause["tight"]), float(factor), clause["pauses"])
+        frame_counts(tightened(row[:length], clause), float(factor), clause["pauses"])
         for row, length, factor, clause in zip(durations, unit_lengths, speed, described, strict=True)
     ]
     lengths = np.array([int(count.sum()) for count in counts], dtype=np.int32)

@@ -40,7 +40,7 @@ class Speech:
 
     `spans` and `places` count in its own `text`. `asked` are the request's explicit controls, which the manner's shift
     comes on top of; `notices` are what the plan found out about the whole request: they travel with its first words.
-    `flows_in` and `flows_on` say that its first sentence began in the block before, that its last goes on in the next.
+    With `flows_in` there is no pause of the voice's own before it, with `flows_on` none after it.
     """
 
     text: str

@@ -172,11 +172,13 @@ def _appended(before: _Run | None, run: _Run) -> _Run:
     return before
 
 
-def _flows(run: _Run | _Rest | None, following: _Run | _Rest | None) -> bool:
-    """Whether one sentence goes on from one run to the next."""
-    if not (isinstance(run, _Run) and isinstance(following, _Run)):
+def _flows(unit: _Run | _Rest | None, following: _Run | _Rest | None) -> bool:
+    """Whether one goes on after the other without a pause of the voice's own: in mid-sentence, or beside a break."""
+    if unit is None or following is None:
         return False
-    last = next((char for part in reversed(run.parts) for char in reversed(part) if char not in _SILENT), "")
+    if isinstance(unit, _Rest) or isinstance(following, _Rest):
+        return True
+    last = next((char for part in reversed(unit.parts) for char in reversed(part) if char not in _SILENT), "")
     return last not in PAUSING
 
 

@@ -15,6 +15,11 @@ from voice_file import BrokenVoiceError, VoiceFile
 # Units that carry the rest of the vowel before them: the acoustic model was trained so. The closing silence is `eos`.
 _CARRIERS = ("#0", "#1", "#2", "sil")
 
+# Seconds of silence that are left at the start and the end of a clause; more goes at the start, where there is no vowel
+# that dies away.
+_TIGHT_START = 0.04
+_TIGHT_END = 0.1
+
 
 @dataclass(frozen=True)
 class Break:
@@ -32,7 +37,7 @@ class Break:
 class Utterance:
     """A clause and how to speak it; `notices` are told with it, `lead` and `trail` are breaks before and after it.
 
-    `flows_in` and `flows_on`: what is before and after it belongs to the same sentence, without a pause.
+    `flows_in` and `flows_on`: what is before and after it follows without a pause of the voice's own.
     """
 
     clause: Clause
@@ -65,7 +70,8 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
     """The JSON that travels with a clause to the aligner and to postprocess.
 
     A phone without a label continues the one before it; `pauses` are the units that belong to no word,
-    and `tight` those of them that are hardly to be heard: the silence around a part of a sentence.
+    and `tight` those of them that are short, [unit, seconds at most]: what silence the voice would make around a part
+    of a sentence, or beside an explicit break.
     """
     clause = utterance.clause
     phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
@@ -74,6 +80,9 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
         for word, (first, last) in zip(clause.words, encoded.word_spans, strict=True)
     ]
     spoken = {unit for _, first, last in spans for unit in range(first, last)}
+    tight = [[0, _TIGHT_START]] if utterance.flows_in else []
+    if utterance.flows_on:
+        tight.append([len(phones) - 1, _TIGHT_END])
     return json.dumps(
         {
             "text": clause.text,
@@ -84,7 +93,7 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
             "words": [[word.text, first, last] for word, first, last in spans],
             "phones": phones,
             "pauses": [unit for unit in range(len(phones)) if unit not in spoken],
-            "tight": [0] * utterance.flows_in + [len(phones) - 1] * utterance.flows_on,
+            "tight": tight,
             "voice": voice.name,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,
