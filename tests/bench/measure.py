@@ -1,4 +1,4 @@
-"""The measurements: each takes a running server and gives plain numbers."""
+"""The measurements of the plain benchmark: each takes a running server and gives plain numbers."""
 
 from __future__ import annotations
 
@@ -7,28 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import psutil
 import tritonclient.grpc as grpcclient
 
+from bench.texts import CLOSED_LOOP, TEXTS
 from client import Synthesizer
 
-TEXTS = {
-    "short": "你好，很高兴认识你。",
-    "medium": "今天天气晴朗，气温二十五度，非常适合出门散步和朋友聊天。",
-    "long": "人工智能正在改变我们的生活方式，从智能手机到自动驾驶汽车，从在线教育到远程医疗，"
-    "新的技术不断涌现，为人们带来了前所未有的便利和机遇。",
-}
-# Of similar length, so that they meet in the same buckets.
-CLOSED_LOOP = (
-    "今天天气真好，我们去公园散步吧。",
-    "明天上午九点，大家在会议室集合。",
-    "这本书写得很有意思，很值得一读。",
-    "他昨天晚上没有睡好，今天很疲倦。",
-    "请问去火车站应该怎么走比较快呢？",
-    "周末的时候，我喜欢在家里看电影。",
-    "孩子们在院子里面高兴地唱着歌曲。",
-    "这家餐厅的菜做得又好吃又很便宜。",
-)
 STAGES = ("demo_encoder", "demo_decoder", "demo_melgan")
 
 
@@ -56,33 +39,15 @@ class Throughput:
     mean_batch: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Memory:
-    """A process of the server: resident and proportional set size in MiB."""
-
-    process: str
-    rss_mib: float
-    pss_mib: float
-
-
 def latency(address: str, name: str, repeats: int) -> Latency:
     """Speak one text several times, alone."""
-    first: list[float] = []
-    total: list[float] = []
-    audio = 0.0
     with Synthesizer(address) as synthesizer:
         synthesizer.synthesize(TEXTS[name])
-        for _ in range(repeats):
-            seen: list[float] = []
-            begin = time.perf_counter()
-            speech = synthesizer.synthesize(
-                TEXTS[name], on_progress=lambda _, seen=seen: seen.append(time.perf_counter())
-            )
-            total.append(time.perf_counter() - begin)
-            first.append(seen[0] - begin)
-            audio = speech.duration
-    seconds = statistics.median(total)
-    return Latency(name, len(TEXTS[name]), audio, statistics.median(first), seconds, seconds / audio)
+        answers = [synthesizer.synthesize(TEXTS[name]) for _ in range(repeats)]
+    audio = answers[-1].duration
+    seconds = statistics.median(answer.elapsed for answer in answers)
+    first = statistics.median(answer.first_audio for answer in answers)
+    return Latency(name, len(TEXTS[name]), audio, first, seconds, seconds / audio)
 
 
 def throughput(address: str, clients: int, requests: int) -> Throughput:
@@ -117,15 +82,3 @@ def throughput(address: str, clients: int, requests: int) -> Throughput:
 def _counts(triton: grpcclient.InferenceServerClient, model: str) -> tuple[int, int]:
     (found,) = triton.get_inference_statistics(model).model_stats
     return found.inference_count, found.execution_count
-
-
-def memory(pid: int) -> list[Memory]:
-    """The server and its stub processes."""
-    server = psutil.Process(pid)
-    rows = []
-    for process in (server, *server.children(recursive=True)):
-        use = process.memory_full_info()
-        words = process.cmdline()
-        stub = next((word for word in words if word.endswith("_0_0")), "")
-        rows.append(Memory(stub or process.name(), use.rss / 2**20, use.pss / 2**20))
-    return sorted(rows, key=lambda row: -row.pss_mib)

@@ -1,88 +1,48 @@
-"""`scripts/bench`: one table, and the same as JSON."""
+"""The command line of `scripts/bench`."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import time
-from dataclasses import asdict
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.measure import TEXTS, Throughput, latency, memory, throughput
-from server import ServerOptions, TritonServer
+from bench import front_door, serving
+from bench.setting import Setting
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
+# Relative, as scripts/bench goes to the checkout's root.
+FRONT_DOOR = Path("docs/benchmarks/front_door.json")
+app = typer.Typer(add_completion=False)
 
 
-def _median(runs: list[Throughput]) -> Throughput:
-    return sorted(runs, key=lambda run: run.audio_seconds_per_second)[len(runs) // 2]
-
-
-def main(
+@app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the numbers.")] = None,
     runs: Annotated[int, typer.Option(help="Runs of each load, of which the median is told.")] = 3,
     requests: Annotated[int, typer.Option(help="Requests of each load.")] = 32,
+    profile: Annotated[str | None, typer.Option(help="The hardware profile.")] = None,
 ) -> None:
     """Start, latency, throughput and memory of the service on this machine."""
-    begin = time.perf_counter()
-    with TritonServer(ServerOptions(ROOT / "model_repository")) as server:
-        start = time.perf_counter() - begin
-        address = server.address.grpc
-        latencies = [latency(address, name, 5 * runs) for name in TEXTS]
-        loads = [_median([throughput(address, clients, requests) for _ in range(runs)]) for clients in (1, 4, 8)]
-        assert server.pid is not None
-        processes = memory(server.pid)
-    machine = {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "date": date.today().isoformat(),
-        "versions": {name: version(name) for name in ("nvidia-pytriton", "onnxruntime", "numpy")},
-    }
-    typer.echo(f"{machine['processor']}, {machine['cores']} cores, {machine['date']}; start {start:.1f} s\n")
-    typer.echo("| text | characters | audio s | first audio ms | total ms | RTF |\n|---|---|---|---|---|---|")
-    for row in latencies:
-        typer.echo(
-            f"| {row.text} | {row.characters} | {row.audio_seconds:.2f} | {1000 * row.first_audio_seconds:.0f} | "
-            f"{1000 * row.total_seconds:.0f} | {row.real_time_factor:.3f} |"
-        )
-    typer.echo(
-        "\n| clients | audio s per s | P50 ms | P95 ms | mean batch: encoder, decoder, melgan |\n|---|---|---|---|---|"
-    )
-    for load in loads:
-        batches = ", ".join(f"{size:.2f}" for size in load.mean_batch.values())
-        typer.echo(
-            f"| {load.clients} | {load.audio_seconds_per_second:.1f} | {1000 * load.p50_seconds:.0f} | "
-            f"{1000 * load.p95_seconds:.0f} | {batches} |"
-        )
-    typer.echo("\n| process | RSS MiB | PSS MiB |\n|---|---|---|")
-    for process in processes:
-        typer.echo(f"| {process.process} | {process.rss_mib:.0f} | {process.pss_mib:.0f} |")
-    typer.echo(f"| together | | {sum(process.pss_mib for process in processes):.0f} |")
-    if json_file:
-        content = {
-            "command": "scripts/bench",
-            "machine": machine,
-            "start_seconds": start,
-            "latency": [asdict(row) for row in latencies],
-            "throughput": [asdict(load) for load in loads],
-            "memory": [asdict(process) for process in processes],
-        }
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if context.invoked_subcommand is None:
+        serving.run(Setting(REPOSITORY, profile), json_file, runs, requests)
+
+
+@app.command("front-door")
+def measure_front_door(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = FRONT_DOOR,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option(help=f"A section, may be repeated: {front_door.names()}.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The hardware profile.")] = None,
+) -> None:
+    """The front door: streaming, memory, styles, overload, the fast vocoder, voices on demand. Half an hour or less."""
+    sections = front_door.chosen(only or [])
+    if not front_door.run(sections, Setting(REPOSITORY, profile, quick), json_file):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -1,0 +1,108 @@
+"""`scripts/bench front-door`: every promise of the front door, measured, in one report and one file."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from bench import ensemble_memory, first_audio, long_text, on_demand, overload, style_cache, vocoders
+from bench.machine import busy_cores, machine
+from bench.setting import Section, Setting, Skipped
+
+SECTIONS = tuple(
+    module.SECTION for module in (first_audio, long_text, style_cache, overload, vocoders, on_demand, ensemble_memory)
+)
+Report = dict[str, Any]
+
+
+def names() -> str:
+    """What `chosen` knows."""
+    return ", ".join(section.name.replace("_", "-") for section in SECTIONS)
+
+
+def chosen(wanted: Sequence[str]) -> list[Section]:
+    """The sections of these names, all without any. Raises `typer.BadParameter`."""
+    known = {section.name: section for section in SECTIONS}
+    asked = [name.replace("-", "_") for name in wanted] or list(known)
+    for name in asked:
+        if name not in known:
+            raise typer.BadParameter(f"there is no section {name.replace('_', '-')!r}: use {names()}")
+    return [known[name] for name in asked]
+
+
+def run(sections: Sequence[Section], setting: Setting, file: Path) -> bool:
+    """Measure, print and write; what the file holds of other sections stays. False when a section failed."""
+    report = _read(file)
+    report |= {"command": "scripts/bench front-door", "machine": asdict(machine())}
+    report.setdefault("sections", {})
+    typer.echo(machine().title)
+    failed = False
+    for section in sections:
+        print(f"{section.title} …", file=sys.stderr)
+        entry = _measured(section, setting)
+        typer.echo(f"\n## {section.title}\n\n{_shown(section, entry)}")
+        failed = failed or "failed" in entry
+        report["sections"][section.name] = entry
+        # After each, so that nothing is lost when a later one is interrupted.
+        _write(file, report)
+    return not failed
+
+
+def _measured(section: Section, setting: Setting) -> Report:
+    begin = time.perf_counter()
+    entry: Report = {
+        "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "quick": setting.quick,
+        "profile": setting.profile,
+        "cores_busy_before": busy_cores(),
+    }
+    try:
+        entry["result"] = section.measure(setting)
+    except Skipped as reason:
+        entry["skipped"] = str(reason)
+    except Exception as error:  # the other sections are worth having, whatever one of them dies of
+        entry["failed"] = f"{type(error).__name__}: {error}"
+    entry["took_seconds"] = round(time.perf_counter() - begin, 1)
+    return entry
+
+
+def _shown(section: Section, entry: Report) -> str:
+    if "skipped" in entry:
+        return f"Skipped: {entry['skipped']}."
+    if "failed" in entry:
+        return f"Failed: {entry['failed']}"
+    note = "" if entry["cores_busy_before"] < 0.25 else f"{entry['cores_busy_before']} cores were busy before.\n\n"
+    return note + section.show(entry["result"])
+
+
+def _read(file: Path) -> Report:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(file: Path, report: Report) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rounded(report), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Plain data with four significant figures, and null for what is not a number."""
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
