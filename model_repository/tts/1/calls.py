@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from errors import StageError
+from errors import StageError, UnavailableError
 from request import Arrays
 
 # What Triton says of a model whose process has died, and of one that is not loaded.
 _DEAD = re.compile(r"Stub process .* is not healthy|Failed to process the request\(s\) .*Stub process", re.DOTALL)
 _ABSENT = re.compile(r"is not ready|has no available versions|is not found|unknown model", re.IGNORECASE)
+# What it says to everybody once it has been told to stop.
+_STOPPING = re.compile(r"Server not ready|server is stopping", re.IGNORECASE)
 
 
 class Caller:
@@ -28,13 +30,15 @@ class Caller:
     def __call__(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
         """One inference; tried once more where the model had to be brought back.
 
-        Raises `StageError` and what `revive` and `check` raise.
+        Raises `StageError`, `UnavailableError` and what `revive` and `check` raise.
         """
         self._check()
         answer, problem = _infer(model, inputs, outputs)
         if problem and (_DEAD.search(problem) or _ABSENT.search(problem)):
             self._revive(model, self._check)
             answer, problem = _infer(model, inputs, outputs)
+        if _STOPPING.search(problem):
+            raise UnavailableError("the server is stopping: try again when it is back")
         if problem:
             raise StageError(f"{model}: {problem}")
         return answer
