@@ -287,7 +287,7 @@ def test_a_part_that_cannot_be_said_is_told_and_the_others_are_spoken(speaking: 
 
 def test_a_sentence_flows_on_through_a_change_of_manner_and_a_break_is_no_longer_than_asked(speaking: Speaking) -> None:
     inner = '今天<prosody rate="fast">天气</prosody>很好。<prosody rate="fast">你好，</prosody>“再见<break/>”好。'
-    made = clauses(speaking, ssml(inner))
+    made = clauses(speaking, ssml(f'{inner}<mark name="end"/>'))
     tight = [[unit == 0 for unit, _ in clause["tight"]] for clause in made]
     start, end = True, False
     assert tight == [[end], [start, end], [start], [], [end], [start]]
@@ -351,3 +351,9 @@ def test_an_ensemble_has_one_voice(company: Speaking) -> None:
 def test_a_speaker_that_a_voice_lacks_is_refused(company: Speaking) -> None:
     with pytest.raises(ControlError, match="F7, M1"):
         company.plan(Ask(ssml('<voice name="choir" speaker="X">你好</voice>')))
+
+
+def test_notices_about_markup_are_few_and_short(speaking: Speaking) -> None:
+    told = notices(speaking, ssml("".join(f"<x{i}/>" for i in range(300)) + f"<{'y' * 500}/>你好"))
+    assert len(told) == 101
+    assert max(len(subject) for _, subject in told) <= 80

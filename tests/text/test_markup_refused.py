@@ -35,6 +35,7 @@ LAUGHS = """<?xml version="1.0"?>
         ('<speak><prosody range="1.5">好</prosody></speak>', "line 1, column 8", "+20%"),
         ('<speak><prosody volume="louder">好</prosody></speak>', "line 1, column 8", "-3dB"),
         ("<speak><say-as>好</say-as></speak>", "line 1, column 8", "interpret-as"),
+        ('<speak><break time="&#10;\u4e00"/></speak>', "line 1, column 8", "0.5s"),
         ("<speak><emotion>好</emotion></speak>", "line 1, column 8", "name"),
         (LAUGHS, "line 2, column 17", "<!DOCTYPE"),
         ("<!DOCTYPE speak SYSTEM 'file:///etc/passwd'><speak>好</speak>", "line 1, column 44", "<!DOCTYPE"),

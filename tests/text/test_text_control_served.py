@@ -112,7 +112,7 @@ def test_a_dictionary_is_an_input(demo: Ensemble) -> None:
     [
         ({"text": "<speak>你好"}, "INVALID_ARGUMENT", "line 1, column"),
         ({"text": '<speak><voice name="nobody">你好</voice></speak>'}, "NOT_FOUND", "voices here: demo"),
-        ({"text": "你好", "DICTIONARY": '{"你": "nih3"}'}, "INVALID_ARGUMENT", "entry '你'"),
+        ({"text": "你好", "DICTIONARY": '{"你": "nih3"}'}, "INVALID_ARGUMENT", 'entry "你"'),
         ({"text": "[pause:99s]你好"}, "INVALID_ARGUMENT", "longer than 10 s"),
     ],
 )

@@ -110,7 +110,7 @@ def _entries(content: Mapping[str, Any]) -> tuple[dict[str, _Given], list[str]]:
     for word, reading in content.items():
         problem = _problem(word, reading)
         if problem:
-            wrong.append(f"entry '{word[:MAX_WORD]}': {problem}")
+            wrong.append(f"entry {json.dumps(word[:MAX_WORD], ensure_ascii=False)}: {problem}")
             continue
         sounds = " ".join(reading.split())
         words[word] = _Given("citation" if _PINYIN.fullmatch(sounds) else "text", sounds)

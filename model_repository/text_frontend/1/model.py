@@ -51,11 +51,13 @@ class TritonPythonModel:
             tensors = self._tensors(request, wanted)
         except _REFUSALS as error:
             code = next(name for kind, name in _CODES.items() if isinstance(error, kind))
+            # Messages quote the request, whatever it has: they are one line all the same.
+            message = " ".join(str(error).split())
             if "problem" not in wanted:
-                triton_error = pb_utils.TritonError(str(error), getattr(pb_utils.TritonError, code))
+                triton_error = pb_utils.TritonError(message, getattr(pb_utils.TritonError, code))
                 return pb_utils.InferenceResponse(error=triton_error)
             # `text` tells a text without anything to say from a request that is wrong whatever its text.
-            problem = {"code": code, "message": str(error), "text": isinstance(error, TextError)}
+            problem = {"code": code, "message": message, "text": isinstance(error, TextError)}
             return pb_utils.InferenceResponse([_strings("problem", [json.dumps(problem, ensure_ascii=False)])])
         return pb_utils.InferenceResponse([*tensors, _strings("problem", [""])] if "problem" in wanted else tensors)
 

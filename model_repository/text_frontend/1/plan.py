@@ -63,11 +63,12 @@ class _Run:
 
 @dataclass
 class _Rest:
-    """An explicit break, and the marks at its start."""
+    """An explicit break, and the marks at its start; or only the marks behind everything."""
 
     seconds: float
     at: int
     marks: list[str] = field(default_factory=list)
+    last: bool = False
 
 
 def plan(script: Script, find: FindSpans, *, size: int = BLOCK) -> list[Block]:
@@ -129,7 +130,7 @@ def _units(script: Script) -> Iterator[_Run | _Rest]:
     if run:
         yield run
     if waiting:
-        yield _Rest(0.0, waiting[0].at, [named.name for named in waiting])
+        yield _Rest(0.0, waiting[0].at, [named.name for named in waiting], last=True)
 
 
 def _joined(units: Iterator[_Run | _Rest]) -> list[_Run | _Rest]:
@@ -156,7 +157,7 @@ def _joined(units: Iterator[_Run | _Rest]) -> list[_Run | _Rest]:
     if lone:
         out += _alone(lone)
         if lone.places:
-            out.append(_Rest(0.0, lone.origin(lone.size), [place.name for place in lone.places]))
+            out.append(_Rest(0.0, lone.origin(lone.size), [place.name for place in lone.places], last=True))
     return out
 
 
@@ -177,7 +178,7 @@ def _flows(unit: _Run | _Rest | None, following: _Run | _Rest | None) -> bool:
     if unit is None or following is None:
         return False
     if isinstance(unit, _Rest) or isinstance(following, _Rest):
-        return True
+        return not (isinstance(following, _Rest) and following.last)
     last = next((char for part in reversed(unit.parts) for char in reversed(part) if char not in _SILENT), "")
     return last not in PAUSING
 

@@ -12,6 +12,7 @@ from mandarin import Notice
 from .script import MAX_BREAK, MAX_BREAKS, SENTENCE_END, Item, Manner, MarkupError, Named, Pause, Said, Script
 from .short_forms import forms
 
+_MAX_NOTICES = 100
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 
@@ -25,7 +26,7 @@ class Builder:
         self.manner = manner
         self._folding = folding
         self._items: list[Item] = []
-        self._notices: dict[tuple[str, str], Notice] = {}
+        self._notices: dict[str, Notice] = {}
         self._parts: list[tuple[int, int]] = []
         self._text: list[str] = []
         self._size = 0
@@ -84,7 +85,11 @@ class Builder:
 
     def tell(self, subject: str, message: str) -> None:
         """A notice about markup, told once for each subject."""
-        self._notices.setdefault(("markup", subject), Notice("markup", subject, message))
+        if len(self._notices) >= _MAX_NOTICES:
+            subject, message = "…", f"more than {_MAX_NOTICES} things are not honoured: these are the first."
+        # Both quote the text: whatever it has, a notice is one line and short.
+        subject = " ".join(subject.split())[:80]
+        self._notices.setdefault(subject, Notice("markup", subject, " ".join(message.split())))
 
     def script(self, length: int) -> Script:
         """Everything, for a request's text of so many characters."""

@@ -67,7 +67,7 @@ class Elements:
         self._builder.end_stretch()
         tag = name.rpartition(":")[2]
         if self._frames and self._frames[-1].kind:
-            raise MarkupError(f"<{name}> cannot stand inside <{self._frames[-1].tag}>, which may only hold text")
+            raise MarkupError(f"<{name[:40]}> cannot stand inside <{self._frames[-1].tag}>, which may only hold text")
         self._frames.append(_Frame(tag, self._builder.manner, at=at))
         if self._unspoken or tag in _UNSPOKEN:
             self._unspoken += 1
@@ -75,13 +75,15 @@ class Elements:
             return
         meaning = self._meanings.get(tag)
         if meaning is None or (tag == "speak" and len(self._frames) > 1):
-            self._builder.tell(f"<{tag}>", f"<{tag}> is not honoured: its text is read as if it were not there.")
+            self._builder.tell(f"<{tag}>", f"<{tag[:40]}> is not honoured: its text is read as if it were not there.")
             return
         left = dict(attributes)
         meaning(self._frames[-1], left)
         for attribute in left:
             if not attribute.startswith("xmlns"):
-                self._builder.tell(f"<{tag} {attribute}>", f"the attribute {attribute} of <{tag}> is not honoured.")
+                self._builder.tell(
+                    f"<{tag} {attribute}>", f"the attribute {attribute[:40]} of <{tag}> is not honoured."
+                )
 
     def close(self, at: int) -> None:
         """The innermost element ends at the character `at`."""
@@ -114,7 +116,7 @@ class Elements:
             attributes.pop(known, None)
         language = attributes.pop("xml:lang", "zh")
         if not language.lower().startswith(("zh", "cmn")):
-            self._builder.tell(f"xml:lang {language}", f"the language '{language}' is read as Mandarin.")
+            self._builder.tell(f"xml:lang {language}", f"the language '{language[:40]}' is read as Mandarin.")
 
     def _division(self, frame: _Frame, attributes: dict[str, str]) -> None:
         frame.ends = _ENDS[frame.tag]

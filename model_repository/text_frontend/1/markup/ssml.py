@@ -104,7 +104,8 @@ class _Reader:
         if line == 1:
             column += len(self._before) - self._before.rfind("\n") - 1
         line += self._before.count("\n")
-        raise MarkupError(f"SSML line {line}, column {column + 1}: {message}")
+        # The message quotes the text, in which a reference may stand for a line end.
+        raise MarkupError(f"SSML line {line}, column {column + 1}: {' '.join(message.split())}")
 
 
 def read_ssml(text: str, start: int, manner: Manner) -> Script:
