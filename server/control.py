@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from server.options import ServerAddress
 # The server is on this machine, whatever proxy the environment names; and a restarted one is another server, to which
 # no connection of the old one leads.
 CHANNEL = (("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1))
-POLL = 0.05
 
 
 class ControlError(ServerError):
@@ -87,24 +85,3 @@ def connected(address: ServerAddress) -> Iterator[Any]:
     """The server's gRPC methods, over a connection of their own."""
     with grpc.insecure_channel(address.grpc, options=CHANNEL) as channel:
         yield service_pb2_grpc.GRPCInferenceServiceStub(channel)
-
-
-def drain(control: Control, models: list[str], limit: float, running: Callable[[], bool]) -> None:
-    """Unloads the models that clients call, so that their requests in flight end and new ones are refused.
-
-    Triton alone does it the wrong way round: told to stop, it refuses the calls between its own models as well, and a
-    stream in flight breaks off at its next clause. Gives up after ``limit`` seconds, or when the server is gone.
-    """
-    deadline = time.monotonic() + limit
-    try:
-        states = control.models()
-        leaving = [model for model in models if model in states and states[model].ready]
-        for model in leaving:
-            control.unload(model)
-        while running() and time.monotonic() < deadline:
-            states = control.models()
-            if not any(states[model].state == "UNLOADING" for model in leaving if model in states):
-                return
-            time.sleep(POLL)
-    except ControlError:
-        return  # it cannot be asked, so there is nobody to wait for

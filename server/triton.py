@@ -15,7 +15,8 @@ from types import TracebackType
 
 from server import find, log, ports, repository
 from server.assemble import assemble
-from server.control import Control, ControlError, drain
+from server.control import Control, ControlError
+from server.drain import drain
 from server.errors import NotReady, PortRace, ServerDied, ServerError, StartFailed
 from server.frontdoor import FRONT_DOOR
 from server.guard import sweep
@@ -224,11 +225,12 @@ class TritonServer:
     def _why_unserved(self) -> str:
         return log.cause(self.log_text()) or "; ".join(self.unserved) or "no model is loaded"
 
-    def _drain(self) -> None:
-        """Lets the requests in flight end before the server is told to stop."""
-        if self.options.control == "explicit" and self._ready and self.running:
-            doors = [FRONT_DOOR, *repository.voices(self.options.repository)]
-            drain(Control(self.address), doors, self.options.exit_timeout, lambda: self.running and not self._hurried)
+    def _drain(self) -> bool:
+        """Lets the requests in flight end; whether the server can then end by itself."""
+        if self.options.control != "explicit" or not self._ready or not self.running:
+            return True
+        doors = [FRONT_DOOR, *repository.voices(self.options.repository)]
+        return drain(self.address, doors, self.options.exit_timeout, lambda: self.running and not self._hurried)
 
     def _check_ports(self) -> None:
         """A server that lost its metrics port goes on without it: this waits until the log tells."""
@@ -257,8 +259,7 @@ class TritonServer:
             return
         with self._lock:
             if self._process is not None:
-                if not kill:
-                    self._drain()
+                kill = kill or not self._drain()
                 self._process.end(kill, patience=10.0 if kill else self.options.exit_timeout + 15.0)
                 self._process = None
             if self._work is not None:
