@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from typing import Any
@@ -13,16 +14,17 @@ from bench.figures import mib, number, table
 from bench.processes import forget_peaks, memory, total
 from bench.setting import Section, Setting
 from bench.texts import prose
-from bench.ways import Heard, whole
+from bench.ways import VOICE, Heard, whole
 
-# Far more than any clause of the demo voice can have.
-LONGEST_SENTENCE = 100
-MOST_SENTENCES = 64
+# More than a clause of the demo voice can have.
+MOST_CHARACTERS = 80
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """Memory before, at the peak, right after and some time later, and after ordinary requests."""
     idle = setting.pick(60.0, 3.0)
+    description = json.loads((setting.repository / VOICE / "voice.json").read_text(encoding="utf-8"))
+    clauses = int(description["max_clauses"])
     with setting.server() as server, grpcclient.InferenceServerClient(server.address.grpc) as triton:
         assert server.pid is not None
 
@@ -38,7 +40,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         ordinary()
         states = [row("before")]
         forgotten = forget_peaks(server.pid)
-        text, heard = longest(triton)
+        text, heard = longest(triton, clauses)
         states.append(row("right after"))
         time.sleep(idle)
         states.append(row(f"after {idle:.0f} s without requests"))
@@ -53,20 +55,20 @@ def measure(setting: Setting) -> dict[str, Any]:
     }
 
 
-def longest(triton: grpcclient.InferenceServerClient) -> tuple[str, Heard]:
-    """A text of the most sentences that the ensemble takes in one request, and how it was spoken.
+def longest(triton: grpcclient.InferenceServerClient, clauses: int) -> tuple[str, Heard]:
+    """A text of as many clauses as the ensemble takes in one request, as long as it takes them, and how it was spoken.
 
-    Refusals cost next to nothing, so it is found by asking; long clauses come first.
+    A refusal costs next to nothing, so the length is found by asking.
     """
-    sentence = prose(LONGEST_SENTENCE).replace("。", "，").replace("！", "，").replace("\n", "")
     refusal = ""
-    for sentences in range(MOST_SENTENCES, 0, -1):
-        text = (sentence[:-1] + "。") * sentences
+    for characters in range(MOST_CHARACTERS, 1, -1):
+        sentence = prose(characters - 1).replace("。", "，").replace("！", "，").replace("\n", "，").rstrip("，")
+        text = (sentence + "。") * clauses
         try:
             return text, whole(triton, text)
         except InferenceServerException as error:
             refusal = error.message()
-    raise RuntimeError(f"the ensemble takes no text of {LONGEST_SENTENCE} characters: {refusal}")
+    raise RuntimeError(f"the ensemble takes no text of {clauses} clauses: {refusal}")
 
 
 def show(result: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from export.errors import CheckpointError
 from export.families.fastspeech2.checkpoint import load
 from export.families.fastspeech2.stages import load_stages
 from export.families.fastspeech2.verify import verify_fastspeech2
-from export.onnx_export import in_double, run_onnx
+from export.inference import in_double, run_onnx
 from export.verify import read_reference
 
 

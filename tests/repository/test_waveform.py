@@ -7,7 +7,7 @@ import json
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from waveform import amplify, finish, to_pcm
+from waveform import amplify, fade_out, finish, to_pcm
 
 
 def timing(frames, pause=0.0, notices=(), lead=None, trail=None, marks=()):
@@ -102,3 +102,10 @@ def test_marks_are_told_from_the_start_of_the_audio_whether_in_speech_or_in_a_br
     _, _, events = finish(audio, [timing(10, 0.4, marks=[("a", 0.05)]), second], [0.0, 0.0])
     times = {mark["name"]: mark["time"] for mark in json.loads(events)["marks"]}
     assert times == {"a": 0.05, "b": 0.125, "c": 0.625, "d": 1.225, "e": 1.875}
+
+
+def test_a_clause_ends_in_silence_and_a_piece_of_one_does_not():
+    loud = np.full(24000, 0.5, dtype=np.float32)
+    assert np.abs(fade_out(loud, 24000)[-1]) == 0.0
+    assert (fade_out(loud, 24000)[:-120] == 0.5).all()
+    assert loud[-1] == 0.5, "the input is left alone"

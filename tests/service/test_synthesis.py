@@ -96,7 +96,9 @@ def test_a_long_text_streams_clause_by_clause_with_times_that_go_on(synthesizer)
     text = "今天天气真好，我们去公园散步吧。" * 40
     seen = []
     speech = synthesizer.synthesize(text, on_progress=seen.append)
-    assert len(seen) == 40
+    assert len(speech.clauses) == 40
+    assert len(seen) > 40, "the first clause comes in chunks"
+    assert [item.done for item in seen] == sorted(item.done for item in seen)
     starts = [word.start for word in speech.words]
     assert starts == sorted(starts)
     assert starts[-1] > 0.9 * speech.duration

@@ -13,6 +13,8 @@ Pcm = npt.NDArray[np.int16]
 
 # Above this the limiter bends the signal instead of clipping it.
 _KNEE = 0.8
+# A clause that ends in mid-sentence may stop while the voice still sounds: its end is faded over this time.
+_FADE_SECONDS = 0.005
 
 
 def amplify(audio: Samples, decibels: float) -> Samples:
@@ -24,6 +26,14 @@ def amplify(audio: Samples, decibels: float) -> Samples:
         over = (level[loud] - _KNEE) / (1.0 - _KNEE)
         scaled[loud] = np.sign(scaled[loud]) * (_KNEE + (1.0 - _KNEE) * np.tanh(over)).astype(np.float32)
     return scaled
+
+
+def fade_out(audio: Samples, rate: int) -> Samples:
+    """The audio with its last milliseconds going down to silence."""
+    length = min(round(_FADE_SECONDS * rate), audio.size)
+    faded = audio.copy()
+    faded[audio.size - length :] *= np.linspace(1.0, 0.0, length, dtype=np.float32)
+    return faded
 
 
 def to_pcm(audio: Samples) -> Pcm:
@@ -46,7 +56,8 @@ def finish(audio: Samples, timings: list[str], energy: list[float]) -> tuple[Pcm
     """Cut each clause to its length, amplify it and join them with the pauses between them.
 
     A clause's `lead` is an explicit break before it, in place of the pause that the clause before asks for, and `trail`
-    one after it; each has `seconds` and `marks`, [name, seconds from its start].
+    one after it; each has `seconds` and `marks`, [name, seconds from its start]. `continues` says that the audio is a
+    piece of a clause without its end.
 
     audio [n, samples], timings n JSON texts, energy n gains in dB → PCM [samples], the sample rate in Hz, events JSON.
     """
@@ -68,7 +79,8 @@ def finish(audio: Samples, timings: list[str], energy: list[float]) -> tuple[Pcm
         rest(clause["lead"] or pause)
         marks += [_mark(mark["name"], written / rate + mark["time"]) for mark in clause["marks"]]
         events.append(shifted(clause, written / rate))
-        pieces.append(to_pcm(amplify(row[: clause["frames"] * clause["hop_length"]], gain)))
+        speech = amplify(row[: clause["frames"] * clause["hop_length"]], gain)
+        pieces.append(to_pcm(speech if clause.get("continues") else fade_out(speech, rate)))
         written += pieces[-1].size
         if clause["trail"]:
             rest(clause["trail"])

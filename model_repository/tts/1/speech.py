@@ -167,8 +167,9 @@ class Speech:
             audio = self._stages.audio(f"{about['voice']}_{vocoder}", mel)
             audio = audio[:, window.skip * hop : (window.skip + window.keep) * hop]
             spoken += window.keep
-            pcm = self._stages.pcm(audio, clause)
-            yield timeline.add(pcm, item.characters * spoken // frames, last=spoken == frames)
+            last = spoken == frames
+            pcm = self._stages.pcm(audio, clause, last=last)
+            yield timeline.add(pcm, item.characters * spoken // frames, last=last)
         timeline.end(item.characters, float(about["pause"]))
 
 

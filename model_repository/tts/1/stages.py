@@ -112,10 +112,10 @@ class Stages:
         """A vocoder: mel [1, M, bands] → samples [1, M·hop]."""
         return self._call(model, {"mel": mel}, ("audio",))["audio"]
 
-    def pcm(self, audio: npt.NDArray[np.float32], clause: Clause) -> Pcm:
-        """Post-processing of a piece of a clause: samples [1, n], whole frames → int16 [n]."""
-        hop = clause.about["hop_length"]
-        about = clause.about | {"frames": audio.shape[1] // hop, "words": [], "marks": [], "notices": [], "pause": 0.0}
+    def pcm(self, audio: npt.NDArray[np.float32], clause: Clause, *, last: bool) -> Pcm:
+        """Post-processing of a piece of a clause, the `last` or not: samples [1, n], whole frames → int16 [n]."""
+        about = clause.about | {"words": [], "marks": [], "notices": [], "pause": 0.0}
+        about |= {"frames": audio.shape[1] // clause.about["hop_length"], "continues": not last}
         timings = np.array([[json.dumps(about, ensure_ascii=False)]], dtype=np.object_)
         inputs = {"audio": audio, "timings": timings, "energy": clause.energy}
         return self._call("postprocess", inputs, ("AUDIO",))["AUDIO"]
