@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,26 @@ Sampler = Callable[[StageSpec, int, Mapping[str, int], np.random.Generator], Arr
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """Which layers of a stage to compute in int8.
+
+    `layers` are prefixes of the names of convolution weights. `inputs` makes real inputs of the stage, of equal shapes:
+    the last one judges, the others calibrate. The signal-to-noise ratio against the float graph must be `least_snr` dB.
+    """
+
+    layers: tuple[str, ...]
+    inputs: Callable[[], Sequence[Arrays]]
+    least_snr: float
+
+
+@dataclass(frozen=True)
 class Stage:
-    """A stage specification, the module that computes it and what makes inputs for it."""
+    """A stage specification, the module that computes it, what makes inputs for it, and what of it is in int8."""
 
     spec: StageSpec
     module: nn.Module
     sampler: Sampler
+    quantization: Quantization | None = None
 
     def sample(self, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
         """Random valid inputs."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from export.onnx_export import IR_VERSION, OPSET
+from export.onnx_export import IR_VERSION, OPSET, Accuracy
 
 FILE_NAME = "manifest.json"
 
@@ -22,15 +23,18 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def manifest(*, family: str, role: str, model: Path, sources: Iterable[Path], precision: str, error: float) -> str:
-    """The text of a manifest; `error` is the largest absolute difference between graph and module."""
+def manifest(
+    *, family: str, role: str, model: Path, sources: Iterable[Path], precision: str, accuracy: Accuracy
+) -> str:
+    """The text of a manifest."""
+    measured = {name: float(f"{value:.3g}") for name, value in asdict(accuracy).items() if value is not None}
     content = {
         "family": family,
         "stage": role,
         "precision": precision,
         "opset": OPSET,
         "ir_version": IR_VERSION,
-        "largest_error": float(f"{error:.3g}"),
+        **measured,
         "model_sha256": sha256(model),
         "source_sha256": {path.name: sha256(path) for path in sources},
         "versions": {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},

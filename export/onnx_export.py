@@ -9,14 +9,17 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 
-from export.bundle import Arrays, Stage
+from export.bundle import Stage
 from export.errors import SpecError
+from export.inference import in_double, run_onnx
+from export.quantize import quantize
 from export.specs import Axis, DType, StageSpec
 
 # The serving container's ONNX Runtime reads these; newer ones would need a newer container.
@@ -29,11 +32,30 @@ TOLERANCE = 1e-4
 _ONNX_TYPES = {DType.FP32: onnx.TensorProto.FLOAT, DType.INT32: onnx.TensorProto.INT32}
 
 
-def export_stage(stage: Stage, path: Path) -> float:
+@dataclass(frozen=True)
+class Accuracy:
+    """How far a written graph is from its module.
+
+    `largest_error` is the largest absolute difference over several shapes, in float32. Of a quantised graph,
+    `signal_to_noise_db` says how far it is from the float32 one on real inputs, and `least_signal_to_noise_db` what is
+    asked for.
+    """
+
+    largest_error: float
+    tolerance: float = TOLERANCE
+    signal_to_noise_db: float | None = None
+    least_signal_to_noise_db: float | None = None
+
+    def __str__(self) -> str:
+        ratio = self.signal_to_noise_db
+        return f"largest error {self.largest_error:.1e}" + (f", int8 {ratio:.1f} dB" if ratio is not None else "")
+
+
+def export_stage(stage: Stage, path: Path) -> Accuracy:
     """Write a stage's module as an ONNX file with the names and dynamic axes of its specification.
 
-    Returns the largest absolute difference between graph and module over several shapes. Raises `SpecError` when the
-    graph is not what the specification says or differs by more than `TOLERANCE`.
+    Raises `SpecError` when the graph is not what the specification says, differs from the module by more than
+    `TOLERANCE`, or loses too much when it is quantised.
     """
     spec = stage.spec
     generator = np.random.default_rng(0)
@@ -67,8 +89,14 @@ def export_stage(stage: Stage, path: Path) -> float:
     error = _largest_difference(stage, data, generator)
     if not error <= TOLERANCE:
         raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
+    accuracy = Accuracy(error)
+    if stage.quantization is not None:
+        proto, ratio = quantize(proto, stage.quantization)
+        check_graph(proto, spec)
+        data = proto.SerializeToString()
+        accuracy = Accuracy(error, TOLERANCE, ratio, stage.quantization.least_snr)
     write_atomically(path, data)
-    return error
+    return accuracy
 
 
 def _input_axes(spec: StageSpec) -> list[Axis]:
@@ -124,39 +152,6 @@ def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
             shape = [d.dim_value if d.HasField("dim_value") else -1 for d in kinds.shape.dim]
             if shape != [-1, *tensor.dims]:
                 raise SpecError(f"{spec.role}: {kind} {tensor.name} is {shape} in the graph, not {[-1, *tensor.dims]}")
-
-
-def in_double(stage: Stage, inputs: Arrays) -> Arrays:
-    """A stage's outputs as its module computes them in float64.
-
-    Float64 is the arbiter because PyTorch's float32 convolutions (oneDNN, torch 2.13) are wrong by up to 0.06 for
-    some lengths on processors with AMX; ONNX Runtime is not.
-    """
-    spec = stage.spec
-    double = stage.module.double()
-    try:
-        tensors = [
-            torch.from_numpy(v).double() if v.dtype == np.float32 else torch.from_numpy(v)
-            for v in (inputs[t.name] for t in spec.inputs)
-        ]
-        with torch.no_grad():
-            result = double(*tensors)
-    finally:
-        stage.module.float()
-    results = result if isinstance(result, tuple) else (result,)
-    return {t.name: r.numpy() for t, r in zip(spec.outputs, results, strict=True)}
-
-
-def run_onnx(model: bytes | Path, inputs: Arrays) -> Arrays:
-    """One inference with ONNX Runtime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    source = str(model) if isinstance(model, Path) else model
-    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def _largest_difference(stage: Stage, data: bytes, generator: np.random.Generator) -> float:

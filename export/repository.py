@@ -90,17 +90,17 @@ def write_voice(bundle: Bundle, repository: Path, report: Report) -> None:
         model_name = f"{voice.name}_{stage.spec.role}"
         model = repository / model_name / "1" / "model.onnx"
         report(f"exporting {model_name}")
-        error = export_stage(stage, model)
+        accuracy = export_stage(stage, model)
         text = manifest.manifest(
             family=voice.family,
             role=stage.spec.role,
             model=model,
             sources=bundle.sources,
             precision=stage.spec.precisions[0].value,
-            error=error,
+            accuracy=accuracy,
         )
         write_text(model.with_name(manifest.FILE_NAME), text)
-        report(f"exported {model_name}: largest error {error:.1e}")
+        report(f"exported {model_name}: {accuracy}")
     write_configs(repository, voice_configs(voice, [stage.spec for stage in bundle.stages]))
     # Triton wants a version folder even where there is nothing to put into it.
     (repository / voice.name / "1").mkdir(parents=True, exist_ok=True)

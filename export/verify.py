@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from export.bundle import Arrays, Stage
 from export.errors import CheckpointError
-from export.onnx_export import export_stage, in_double, run_onnx
+from export.inference import in_double, run_onnx
+from export.onnx_export import export_stage
 
 Array = npt.NDArray[Any]
 Chain = list[tuple[Stage, Path]]

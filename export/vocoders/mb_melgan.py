@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_SLOPE = 0.2
+SLOPE = 0.2
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class ResidualStack(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, channels, T] → [B, channels, T]."""
-        y = F.pad(F.leaky_relu(x, _SLOPE), (self.dilation, self.dilation), mode="reflect")
-        y = F.leaky_relu(self.dilated(y), _SLOPE)
+        y = F.pad(F.leaky_relu(x, SLOPE), (self.dilation, self.dilation), mode="reflect")
+        y = F.leaky_relu(self.dilated(y), SLOPE)
         z: Tensor = self.shortcut(x) + self.pointwise(y)
         return z
 
@@ -111,7 +111,7 @@ class MultiBandMelGAN(nn.Module):
         """mel [B, M, bands] → audio [B, M·hop_length] in -1…1."""
         x = self.input(F.pad(mel.transpose(1, 2), (self.edge, self.edge), mode="reflect"))
         for upsample, stack in zip(self.upsamples, self.stacks, strict=True):
-            x = stack(upsample(F.leaky_relu(x, _SLOPE)))
-        x = F.pad(F.leaky_relu(x, _SLOPE), (self.edge, self.edge), mode="reflect")
+            x = stack(upsample(F.leaky_relu(x, SLOPE)))
+        x = F.pad(F.leaky_relu(x, SLOPE), (self.edge, self.edge), mode="reflect")
         audio: Tensor = self.synthesis(self.output(x).tanh()).squeeze(1)
         return audio

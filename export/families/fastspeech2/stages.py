@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
-from export.bundle import Arrays, Stage
+from export.bundle import Arrays, Quantization, Stage
+from export.families.fastspeech2 import calibration
 from export.families.fastspeech2.checkpoint import Checkpoint
 from export.families.fastspeech2.modules import FastSpeech2Config
-from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
+from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 from export.style.stage import style_spec, style_stage
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
+from export.vocoders.mb_melgan_served import ServedMultiBandMelGAN
 
 UNITS = Axis("units", 16, 64, 128)
 # The longest clause has 608 frames at natural speed, twice that at half speed.
 FRAMES = Axis("frames", 64, 384, 1280)
+FAST = "melgan_fast"
+# The middle of the vocoder. Noise from the layers before it is amplified, and noise from those after it is heard as
+# hiss in the pauses; docs/benchmarks.md has the figures.
+_INT8_LAYERS = ("stacks.0.2.", "stacks.0.3.", "upsamples.1.", "stacks.1.")
 _WARMUP = {UNITS.label: 48, FRAMES.label: 256}
 
 
@@ -73,10 +80,13 @@ def decoder_spec(config: FastSpeech2Config) -> StageSpec:
     )
 
 
-def melgan_spec(config: MultiBandMelGANConfig) -> StageSpec:
+def melgan_spec(
+    config: MultiBandMelGANConfig, role: str = "melgan", precision: Precision = Precision.FP32
+) -> StageSpec:
     """Mel spectrogram to waveform."""
     return StageSpec(
-        role="melgan",
+        role=role,
+        precisions=(precision,),
         inputs=(TensorSpec("mel", DType.FP32, (FRAMES, config.bands)),),
         outputs=(TensorSpec("audio", DType.FP32, (FRAMES.scaled("samples", config.hop_length),)),),
         warmups=(Warmup(1, _WARMUP),),
@@ -85,14 +95,30 @@ def melgan_spec(config: MultiBandMelGANConfig) -> StageSpec:
 
 def specs(acoustic: FastSpeech2Config, vocoder: MultiBandMelGANConfig) -> tuple[StageSpec, ...]:
     """Every stage's specification, in the order in which they are needed."""
-    return (style_spec(), encoder_spec(acoustic), decoder_spec(acoustic), melgan_spec(vocoder))
+    return (
+        style_spec(),
+        encoder_spec(acoustic),
+        decoder_spec(acoustic),
+        melgan_spec(vocoder),
+        melgan_spec(vocoder, FAST, Precision.INT8),
+    )
 
 
 def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order of `specs`. Raises `CheckpointError`."""
+    encoder = Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample)
+    decoder = Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample)
+    vocoder = ServedMultiBandMelGAN(checkpoint.vocoder)
+    real_mels = partial(calibration.mels, encoder, decoder, checkpoint.symbols)
     return (
         style_stage(),
-        Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample),
-        Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample),
-        Stage(melgan_spec(checkpoint.vocoder_config), checkpoint.vocoder, sample),
+        encoder,
+        decoder,
+        Stage(melgan_spec(checkpoint.vocoder_config), vocoder, sample),
+        Stage(
+            melgan_spec(checkpoint.vocoder_config, FAST, Precision.INT8),
+            vocoder,
+            sample,
+            Quantization(_INT8_LAYERS, real_mels, least_snr=15.0),
+        ),
     )

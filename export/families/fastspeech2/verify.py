@@ -8,7 +8,7 @@ import numpy as np
 
 from export.bundle import Arrays
 from export.errors import CheckpointError
-from export.onnx_export import in_double, run_onnx
+from export.inference import in_double, run_onnx
 from export.verify import Chain, Row, both, compare, read_reference
 
 NAMES = {"ids", "durations", "f0", "energy", "mel", "wav"}
