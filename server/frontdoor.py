@@ -36,7 +36,8 @@ class Answer:
 class Health(Enum):
     """What an answer says about the service."""
 
-    WELL = "well"  # it spoke, or refused for a good reason
+    WELL = "well"  # it spoke, or found fault with the request
+    FULL = "full"  # it takes no more work for now
     BUSY = "busy"  # no answer in time, which may be a queue
     ILL = "ill"
 
@@ -49,6 +50,11 @@ class Verdict:
     reason: str = ""
     model: str | None = None
 
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong with the service: one that is full would not have more room after a restart."""
+        return self.health in (Health.WELL, Health.FULL)
+
 
 def ask(
     address: ServerAddress,
@@ -56,11 +62,12 @@ def ask(
     voice: str | None = None,
     limit: float = 60.0,
     look: Callable[[], None] = lambda: None,
+    model: str = FRONT_DOOR,
 ) -> Answer:
     """Has a text spoken. ``look`` is called while the answer is awaited, and what it raises ends the request."""
     results: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
     with connected(address) as stub:
-        call = stub.ModelStreamInfer(iter([_message(text, voice, limit)]), timeout=limit)
+        call = stub.ModelStreamInfer(iter([_message(model, text, voice, limit)]), timeout=limit)
         reader = threading.Thread(target=_read, args=(call, results), daemon=True)
         reader.start()
         try:
@@ -84,13 +91,13 @@ def ask(
 
 
 def judge(answer: Answer, models: Iterable[str]) -> Verdict:
-    """What an answer says about the service. A server that refuses work is well: a restart would not give it more."""
+    """What an answer says about the service."""
     if answer.status == "DEADLINE_EXCEEDED":
         return Verdict(Health.BUSY, "a short text was not spoken in time")
-    refused = answer.status in ("INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED")
-    shed = answer.status == "UNAVAILABLE" and answer.by_server and "restarting" not in answer.message
-    if refused or shed:
+    if answer.status in ("INVALID_ARGUMENT", "NOT_FOUND"):
         return Verdict(Health.WELL, answer.message)
+    if answer.status == "UNAVAILABLE" and answer.by_server and "restarting" not in answer.message:
+        return Verdict(Health.FULL, answer.message)
     if answer.message:
         return Verdict(Health.ILL, answer.message, stubs.model_of(answer.message, models))
     if not answer.samples:
@@ -98,15 +105,13 @@ def judge(answer: Answer, models: Iterable[str]) -> Verdict:
     return Verdict(Health.WELL)
 
 
-def _message(text: str, voice: str | None, limit: float) -> Any:
-    message = service_pb2.ModelInferRequest(model_name=FRONT_DOOR)
+def _message(model: str, text: str, voice: str | None, limit: float) -> Any:
+    message = service_pb2.ModelInferRequest(model_name=model)
     for name, value in (("TEXT", text), ("VOICE", voice)):
         if value is not None:
             tensor = message.inputs.add(name=name, datatype="BYTES", shape=[1])
             tensor.contents.bytes_contents.append(value.encode())
     message.parameters["timeout"].int64_param = int(limit * 1e6)
-    # Asked for by nobody: a voice that is only probed may count as idle.
-    message.parameters["probe"].bool_param = True
     return message
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 from server import repository, stubs
 from server.control import Control, ControlError, ModelState
 from server.errors import GaveUp, ServerError
-from server.frontdoor import FRONT_DOOR, UNSAYABLE, Health, Verdict, ask, judge
+from server.frontdoor import FRONT_DOOR, UNSAYABLE, Answer, Health, Verdict, ask, judge
 from server.pace import Pace
 from server.triton import TritonServer
 
@@ -122,13 +122,13 @@ class Watch:
     # What it answers
 
     def _probe(self) -> None:
-        """Has the next voice speak; what fails twice is mended."""
+        """Asks the front door and has the next voice speak; what fails twice is mended."""
         settings = self._settings
         before = self._control().spoken(LAST_STAGE)
         voice, verdict = self._ask_next()
         if verdict.health is Health.BUSY and self._control().spoken(LAST_STAGE) > before:
             verdict = Verdict(Health.WELL)  # the request waits its turn among others that are answered
-        if verdict.health is Health.WELL:
+        if verdict.fine:
             if voice and self._ill.pop(voice, None):
                 self._say(f"voice {voice} speaks again")
             self._failures, self._suspect = 0, ()
@@ -147,20 +147,26 @@ class Watch:
                 self._give_up_on(voice, verdict.reason)
 
     def _ask_next(self) -> tuple[str | None, Verdict]:
-        """The voice whose turn it is, of those that are loaded, and how its request went."""
+        """The voice whose turn it is, of those that are loaded, and how the front door and it are.
+
+        The voice is asked past the front door, which would take it for one in use and never unload it.
+        """
         try:
             states = self._control().models()
         except ControlError as error:
             return None, Verdict(Health.ILL, f"the server does not answer: {error}")
         voice = self._next_voice(states, self._suspect)
         begin = time.monotonic()
-        verdict = self._ask(voice, states, max(self._settings.limit, PATIENCE * self._slowest))
-        if verdict.health is Health.WELL:
+        limit = max(self._settings.limit, PATIENCE * self._slowest)
+        verdict = self._ask(None, states, limit)
+        if voice and verdict.health is Health.WELL and not self._closed:
+            verdict = judge(self._speak(voice, limit, model=voice), states)
+        if verdict.fine:
             self._slowest = min(self._settings.limit, max(self._slowest, time.monotonic() - begin))
         return voice, verdict
 
     def _ask(self, voice: str | None, states: dict[str, ModelState], limit: float) -> Verdict:
-        """How a short request goes. It loads no voice: without one that is loaded, it asks the front end only."""
+        """How a short request to the front door goes; without a voice, one that gets as far as the front end."""
         door = states.get(FRONT_DOOR)
         if door is None:
             return Verdict(Health.WELL)
@@ -170,10 +176,15 @@ class Watch:
             self._closed = True
             return Verdict(Health.WELL)
         self._closed = False
+        if voice is None and self._voices:
+            return judge(ask(self._server.address, UNSAYABLE, None, limit, self._look), states)
+        return judge(self._speak(voice, limit), states)
+
+    def _speak(self, voice: str | None, limit: float, model: str = FRONT_DOOR) -> Answer:
+        """A short text, and never the same one twice in a row, so that no cache answers for a stage."""
         self._count += 1
-        # Never the same text twice in a row, so that no cache answers for a stage.
-        text = f"{self._count % 100}。" if voice or not self._voices else UNSAYABLE
-        return judge(ask(self._server.address, text, voice, limit, self._look), states)
+        text = f"{self._count % 100}。"
+        return ask(self._server.address, text, None if model == voice else voice, limit, self._look, model)
 
     def _next_voice(self, states: dict[str, ModelState], models: Iterable[str] = ()) -> str | None:
         """A loaded voice: the owner of one of ``models`` if there is one, else each in its turn."""
@@ -228,7 +239,7 @@ class Watch:
         except ControlError:
             states = {}
         others = [name for name in self._voices if name != voice and name in states and states[name].ready]
-        if voice and any(self._ask(name, states, self._settings.mend_limit).health is Health.WELL for name in others):
+        if voice and any(self._ask(name, states, self._settings.mend_limit).fine for name in others):
             self._say(f"voice {voice} does not speak, others do: {why}")
             self._ill[voice] = time.monotonic() + self._settings.ill_pause
             return

@@ -36,7 +36,8 @@ class World:
         self.stubs = {f"{name}_0_0": Stub(i, name, f"{name}_0_0", "") for i, name in enumerate(self.models)}
         self.answer: Callable[[str | None], Answer] = lambda voice: AUDIO
         self.spoken = 0
-        self.asked: list[tuple[str, str | None]] = []
+        self.door: Answer | None = None  # to a request that no voice is needed for; None for the usual refusal
+        self.asked: list[tuple[str, str, str | None]] = []
         self.reloaded: list[str] = []
         self.restarts = 0
         self.failing = ""
@@ -74,9 +75,13 @@ def make_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     def make(*voices: str, attempts: int = 3) -> tuple[Watch, World]:
         world = World(tmp_path, voices)
 
-        def ask(address: Any, text: str, voice: str | None, limit: float, look: Callable[[], None]) -> Answer:
-            world.asked.append((text, voice))
-            return world.answer(voice)
+        def ask(
+            address: Any, text: str, voice: str | None, limit: float, look: Callable[[], None], model: str = "tts"
+        ) -> Answer:
+            if text == UNSAYABLE and world.door is None:
+                return Answer(status="INVALID_ARGUMENT", message="text has nothing to say")
+            world.asked.append((text, model, voice))
+            return world.door if text == UNSAYABLE and world.door else world.answer(model if model != "tts" else voice)
 
         control = SimpleNamespace(
             models=lambda: dict(world.models), spoken=lambda model: world.spoken, reload=world.reload
@@ -97,17 +102,17 @@ def test_a_server_that_speaks_is_asked_in_turn_for_each_voice_and_left_alone(mak
     watching, world = make_watch("first", "second")
     for _ in range(4):
         watching.tick()
-    assert [voice for _, voice in world.asked] == ["first", "second"] * 2
-    assert len({text for text, _ in world.asked}) == 4, "no cache may answer for a stage"
+    assert [(model, voice) for _, model, voice in world.asked] == [("first", None), ("second", None)] * 2
+    assert len({text for text, *_ in world.asked}) == 4, "no cache may answer for a stage"
     assert (world.restarts, world.reloaded, world.said) == (0, [], [])
 
 
 def test_no_voice_is_loaded_for_a_probe(make_watch: Any) -> None:
     watching, world = make_watch("first")
     world.models["first"] = ModelState("first", "UNAVAILABLE", "unloaded")
-    world.answer = lambda voice: Answer(status="INVALID_ARGUMENT", message="text has nothing to say")
+    world.door = Answer(status="INVALID_ARGUMENT", message="text has nothing to say")
     watching.tick()
-    assert world.asked == [(UNSAYABLE, None)]
+    assert world.asked == [(UNSAYABLE, "tts", None)]
     assert world.said == []
 
 
@@ -122,7 +127,10 @@ def test_load_is_no_reason_to_restart(make_watch: Any, answer: Answer) -> None:
     world.answer = busy
     for _ in range(10):
         watching.tick()
-    assert len(world.asked) == 10
+    world.door = OVERLOADED
+    for _ in range(10):
+        watching.tick()
+    assert [model for _, model, _ in world.asked] == ["first"] * 10 + ["tts"] * 10
     assert (world.restarts, world.said) == (0, [])
 
 
@@ -157,7 +165,7 @@ def test_a_dead_stage_that_stays_dead_is_reloaded_after_a_second_request(make_wa
     world.kill("second_melgan_0_0")
     world.answer = lambda voice: AUDIO if "second_melgan_0_0" in world.stubs else BROKEN
     watching.tick()
-    assert [voice for _, voice in world.asked] == ["second"] * 3
+    assert [(model, voice) for _, model, voice in world.asked] == [("tts", "second")] * 3
     assert (world.restarts, world.reloaded) == (0, ["second_melgan"])
     assert world.said[0].startswith("the process of second_melgan is gone: reloaded it in ")
     watching.tick()
@@ -251,7 +259,7 @@ def test_only_failures_of_one_cause_in_a_row_are_counted() -> None:
     [
         (AUDIO, Health.WELL, None),
         (Answer(), Health.ILL, None),
-        (OVERLOADED, Health.WELL, None),
+        (OVERLOADED, Health.FULL, None),
         (Answer(status="INVALID_ARGUMENT", message="text has nothing to say"), Health.WELL, None),
         (Answer(status="NOT_FOUND", message="no voice demo"), Health.WELL, None),
         (HUNG, Health.BUSY, None),
