@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +49,24 @@ class Triton:
         return Answer(
             result.as_numpy("AUDIO"), int(result.as_numpy("SAMPLE_RATE")[0]), json.loads(result.as_numpy("EVENTS")[0])
         )
+
+    def stream(self, **inputs: Any) -> list[np.ndarray]:
+        """One request to the router; the audio of each response. Raises what the stream's error says."""
+        answers: queue.Queue[tuple[Any, Exception | None]] = queue.Queue()
+        self.client.start_stream(callback=lambda result, error: answers.put((result, error)))
+        try:
+            made = [tensor(name, value) for name, value in inputs.items()]
+            self.client.async_stream_infer("tts", made, enable_empty_final_response=True)
+            audio: list[np.ndarray] = []
+            while True:
+                result, error = answers.get(timeout=60)
+                if error is not None:
+                    raise error
+                if result.get_response().parameters["triton_final_response"].bool_param:
+                    return audio
+                audio.append(result.as_numpy("AUDIO"))
+        finally:
+            self.client.stop_stream()
 
     def counts(self, model: str) -> tuple[int, int]:
         """Inferences and executions of a model so far."""

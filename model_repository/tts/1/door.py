@@ -112,25 +112,31 @@ class FrontDoor:
     def work(self, ticket: _Ticket) -> None:
         """Answer one request, whatever happens."""
         begin = self._clock()
-        answer = ticket.answer
+        outcome, message = "INTERNAL", "synthesis was interrupted"
+        try:
+            outcome, message = self._outcome(ticket)
+        finally:
+            # Before the client hears of the end: it may send its next request at once, for which there is room now.
+            self._admission.finished(self._clock() - begin)
+            self._telemetry.ended(outcome)
+            if outcome in ("ok", "CANCELLED"):
+                ticket.answer.end()
+            else:
+                ticket.answer.fail(outcome, message)
+
+    def _outcome(self, ticket: _Ticket) -> tuple[str, str]:
+        """Speak a request; "ok" or gRPC's name of the status that it ends with, and the message to that."""
         try:
             self._speak(ticket)
-            outcome = "ok"
-            answer.end()
         except CancelledError:
-            outcome = "CANCELLED"
-            answer.end()
+            return "CANCELLED", ""
         except (FrontDoorError, VoiceUnavailable) as error:
             code = error.code if isinstance(error, FrontDoorError) else UnavailableError.code
-            outcome = _STATUS.get(code, code)
-            answer.fail(outcome, str(error))
+            return _STATUS.get(code, code), str(error)
         except Exception as error:  # a request must end, whatever happens to it: with an error that names the cause
-            outcome = "INTERNAL"
             self._log(f"tts: {error!r}")
-            answer.fail("INTERNAL", f"synthesis failed: {error!r}")
-        finally:
-            self._admission.finished(self._clock() - begin)
-        self._telemetry.ended(outcome)
+            return "INTERNAL", f"synthesis failed: {error!r}"
+        return "ok", ""
 
     def refused(self, code: str) -> None:
         """A request ended, with gRPC's name of its status, without having been started."""
