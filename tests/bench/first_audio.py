@@ -52,11 +52,12 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
             return whole(triton, text)
 
         rows = []
-        for name, texts in TEXTS.items():
-            for text in texts[: setting.pick(None, 1)]:
+        for name, texts in list(TEXTS.items())[: setting.pick(None, 1)]:
+            for text in texts:
                 at_once(text)
                 streamed(text)
             for clients in CLIENTS:
+                setting.tell(f"{name}, {clients} clients")
                 heard = in_turns([streamed, at_once], texts, clients, samples)
                 rows.append(_row(name, texts, clients, *heard))
     return [asdict(row) for row in rows]

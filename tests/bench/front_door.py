@@ -47,7 +47,7 @@ def run(sections: Sequence[Section], setting: Setting, file: Path) -> bool:
     typer.echo(machine().title)
     failed = False
     for section in sections:
-        print(f"{section.title} …", file=sys.stderr)
+        print(f"{section.title} …", file=sys.stderr, flush=True)
         entry = _measured(section, setting)
         typer.echo(f"\n## {section.title}\n\n{_shown(section, entry)}")
         failed = failed or "failed" in entry

@@ -11,7 +11,7 @@ from bench.setting import Section, Setting, speaker
 from bench.texts import prose
 from bench.ways import Heard, listen
 
-SHORT, LONG, QUICK = 500, 50_000, 3_000
+SHORT, LONG, QUICK = 500, 50_000, 1_500
 
 
 def measure(setting: Setting) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def measure(setting: Setting) -> dict[str, Any]:
 
 
 def _one(setting: Setting, characters: int) -> dict[str, Any]:
+    setting.tell(f"{characters} characters")
     with setting.server() as server, speaker(server) as synthesizer:
         assert server.pid is not None
         listen(synthesizer, prose(60))

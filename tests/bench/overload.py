@@ -21,7 +21,6 @@ from server import TritonServer
 TIMES = 10
 # A deadline that nobody reaches who is let in: then every answer is a refusal at once or audio.
 LIMIT = 120.0
-# What the full queue that the overload begins with does to the rate is over by then.
 SETTLE_SECONDS = 3.0
 
 
@@ -45,8 +44,10 @@ def measure(setting: Setting) -> dict[str, Any]:
     with setting.server() as server:
         bound = _bound(server)
         closed_loop(server.address.grpc, CLOSED_LOOP, bound, setting.pick(3.0, 1.0))
+        setting.tell(f"closed loop of {bound} clients")
         calm = _closed(server, bound, setting.pick(20.0, 4.0))
         offered = TIMES * calm.answered_per_second
+        setting.tell(f"{offered:.0f} requests per second")
         storm = _open(server, offered, setting.pick(30.0, 5.0))
         afterwards = _open(server, 1.0, 3.0)
         alive = server.running
@@ -69,22 +70,23 @@ def _bound(server: TritonServer) -> int:
 def _closed(server: TritonServer, clients: int, seconds: float) -> Load:
     begin, used = time.perf_counter(), _used()
     asked = closed_loop(server.address.grpc, CLOSED_LOOP, clients, seconds)
-    last = max(each.ended for each in asked)
-    return load(server, asked, (begin, min(last, begin + seconds)), last - begin, _used() - used)
+    return _load(server, asked, begin, seconds, _used() - used)
 
 
 def _open(server: TritonServer, rate: float, seconds: float) -> Load:
     begin, used = time.perf_counter(), _used()
     asked = open_loop(server.address.grpc, CLOSED_LOOP, rate, seconds, LIMIT)
-    last = max(each.ended for each in asked)
-    return load(
-        server, asked, (begin + min(SETTLE_SECONDS, seconds / 3), begin + seconds), last - begin, _used() - used
-    )
+    return _load(server, asked, begin, seconds, _used() - used)
 
 
-def load(
-    server: TritonServer, asked: Sequence[Asked], window: tuple[float, float], seconds: float, used: float
-) -> Load:
+def _load(server: TritonServer, asked: Sequence[Asked], begin: float, seconds: float, used: float) -> Load:
+    # What the first requests find, and what is left at the end, is another load than the one that is asked about.
+    window = begin + min(SETTLE_SECONDS, seconds / 3), begin + seconds
+    lasted = max(each.ended for each in asked) - begin
+    return load(asked, window, used / lasted, read_metrics(server.address.metrics).degradation_step)
+
+
+def load(asked: Sequence[Asked], window: tuple[float, float], client_cores: float, step: int | None) -> Load:
     """A summary; the rates are of what was due, and of what was answered, in the window."""
     begin, end = window
     answered = [each for each in asked if each.samples and each.status == "OK"]
@@ -97,8 +99,8 @@ def load(
         answer_seconds=Spread.of(each.seconds for each in answered),
         refusal_seconds=Spread.of(each.seconds for each in refused),
         late_sending_seconds=Spread.of(each.sent - each.due for each in asked),
-        client_cores=used / seconds,
-        degradation_step=read_metrics(server.address.metrics).degradation_step,
+        client_cores=client_cores,
+        degradation_step=step,
     )
 
 

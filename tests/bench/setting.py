@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ class Setting:
     def pick(self, full: T, quick: T) -> T:
         """One of two values."""
         return quick if self.quick else full
+
+    def tell(self, doing: str) -> None:
+        """A line for those who wait."""
+        print(f"  {doing} …", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

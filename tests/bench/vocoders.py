@@ -25,7 +25,11 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
         missing = [quality for quality in QUALITIES if quality not in voice.qualities]
         if missing:
             raise Skipped(f"the voice {voice.name} has no quality {', '.join(missing)}")
-        return [row for clients in CLIENTS for row in _at(synthesizer, clients, setting.pick(12, 2))]
+        rows = []
+        for clients in CLIENTS:
+            setting.tell(f"{clients} clients")
+            rows += _at(synthesizer, clients, setting.pick(12, 2))
+        return rows
 
 
 def _at(synthesizer: Synthesizer, clients: int, turns: int) -> list[dict[str, Any]]:
