@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ from typing import Any
 
 import typer
 
-from bench import ensemble_memory, first_audio, long_text, on_demand, overload, style_cache, vocoders
+from bench import ensemble_memory, first_audio, long_text, on_demand, overload, report, style_cache, vocoders
 from bench.machine import busy_cores, machine
 from bench.setting import Section, Setting, Skipped
 
@@ -41,9 +39,9 @@ def chosen(wanted: Sequence[str]) -> list[Section]:
 
 def run(sections: Sequence[Section], setting: Setting, file: Path) -> bool:
     """Measure, print and write; what the file holds of other sections stays. False when a section failed."""
-    report = _read(file)
-    report |= {"command": "scripts/bench front-door", "machine": asdict(machine())}
-    report.setdefault("sections", {})
+    found = report.read(file)
+    found |= {"command": "scripts/bench front-door", "machine": asdict(machine())}
+    found.setdefault("sections", {})
     typer.echo(machine().title)
     failed = False
     for section in sections:
@@ -51,9 +49,9 @@ def run(sections: Sequence[Section], setting: Setting, file: Path) -> bool:
         entry = _measured(section, setting)
         typer.echo(f"\n## {section.title}\n\n{_shown(section, entry)}")
         failed = failed or "failed" in entry
-        report["sections"][section.name] = entry
+        found["sections"][section.name] = entry
         # After each, so that nothing is lost when a later one is interrupted.
-        _write(file, report)
+        report.write(file, found)
     return not failed
 
 
@@ -82,27 +80,3 @@ def _shown(section: Section, entry: Report) -> str:
         return f"Failed: {entry['failed']}"
     note = "" if entry["cores_busy_before"] < 0.25 else f"{entry['cores_busy_before']} cores were busy before.\n\n"
     return note + section.show(entry["result"])
-
-
-def _read(file: Path) -> Report:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(file: Path, report: Report) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(rounded(report), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def rounded(value: Any) -> Any:
-    """Plain data with four significant figures, and null for what is not a number."""
-    if isinstance(value, dict):
-        return {name: rounded(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
-    if isinstance(value, float):
-        return float(f"{value:.4g}") if math.isfinite(value) else None
-    return value

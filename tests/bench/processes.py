@@ -39,7 +39,7 @@ def tree(pid: int) -> list[int]:
 
 def memory(pid: int) -> list[Memory]:
     """A server and its stubs, the largest first. A process that ends meanwhile is left out."""
-    found = [_memory(each) for each in tree(pid)]
+    found = [process(each) for each in tree(pid)]
     return sorted((each for each in found if each), key=lambda row: -(row.pss_mib or row.rss_mib))
 
 
@@ -86,7 +86,8 @@ class Peak:
                 return
 
 
-def _memory(pid: int) -> Memory | None:
+def process(pid: int) -> Memory | None:
+    """One process by itself, None when it has ended."""
     folder = Path(f"/proc/{pid}")
     try:
         status = _fields(folder / "status")
