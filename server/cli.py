@@ -19,7 +19,7 @@ from server import hardware, log
 from server import repository as models
 from server.errors import BadRequest, ServerError
 from server.hardware import Choice
-from server.options import ServerOptions
+from server.options import ALL, ServerOptions
 from server.probe import synthesize
 from server.triton import TritonServer
 from server.watch import Watch
@@ -66,8 +66,7 @@ def serve(
     server = TritonServer(
         ServerOptions(
             repository=repository,
-            control="explicit",
-            load=_on_demand(repository) if on_demand else ("*",),
+            load=_on_demand(repository) if on_demand else ALL,
             tolerant=True,
             exit_timeout=exit_timeout,
             profile=fitting.profile,

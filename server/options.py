@@ -20,6 +20,7 @@ KEEPALIVE = (
     "--grpc-http2-max-pings-without-data=0",
     "--grpc-http2-min-recv-ping-interval-without-data=10000",
 )
+ALL = ("*",)
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class ServerOptions:
     grpc_port: int | None = None
     http_port: int | None = None
     metrics_port: int | None = None
-    control: Literal["none", "explicit", "poll"] = "none"
-    load: tuple[str, ...] = ()  # models to load at the start, with control="explicit"; "*" for all
+    control: Literal["none", "explicit", "poll"] = "explicit"  # the router reloads dead stages with "explicit" only
+    load: tuple[str, ...] = ALL  # models to load at the start, with control="explicit"
     tolerant: bool = False  # a model that cannot be loaded does not keep the others from being served
     auto_complete: bool = False
     cache_bytes: int = 64 << 20  # of the response cache; 0 for none
@@ -87,7 +88,8 @@ def command_line(
     ]
     for name in ("grpc", "http", "metrics"):
         command += [f"--{name}-address={options.host}", f"--{name}-port={getattr(ports, name)}"]
-    command += [f"--load-model={model}" for model in options.load]
+    if options.control == "explicit":
+        command += [f"--load-model={model}" for model in options.load]
     if config_name is not None:
         command.append(f"--model-config-name={config_name}")
     if options.tolerant:

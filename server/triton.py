@@ -20,7 +20,7 @@ from server.drain import drain
 from server.errors import NotReady, PortRace, ServerDied, ServerError, StartFailed
 from server.frontdoor import FRONT_DOOR
 from server.guard import sweep
-from server.options import ServerAddress, ServerOptions, command_line, process_environment
+from server.options import ALL, ServerAddress, ServerOptions, command_line, process_environment
 from server.probe import Probe, is_alive, synthesize
 from server.process import GuardedProcess, Job
 from server.unserved import unserved
@@ -215,7 +215,8 @@ class TritonServer:
             states = Control(self.address).models()
         except ControlError as error:
             raise NotReady(f"the server does not answer: {error}", self.log_tail()) from None
-        expected = self.options.load if self.options.load not in ((), ("*",)) else held
+        chosen = self.options.control == "explicit" and self.options.load != ALL
+        expected = self.options.load if chosen else held
         voices = repository.voices(self.options.repository)
         self.unserved = tuple(unserved(expected, states, self.log_text(), voices))
         needed = states.get(FRONT_DOOR) if FRONT_DOOR in held else None

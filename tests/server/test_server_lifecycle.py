@@ -237,7 +237,7 @@ def test_a_profile_and_an_explicit_list_of_models_are_used(repository: Any, make
     plain = (folder / "config.pbtxt").read_text()
     (folder / "configs").mkdir()
     (folder / "configs" / "small.pbtxt").write_text(plain.replace("max_batch_size: 8", "max_batch_size: 2"))
-    server = make_server(repository.path, profile="small", control="explicit", load=("double",)).__enter__()
+    server = make_server(repository.path, profile="small", load=("double",)).__enter__()
     with grpc.InferenceServerClient(server.address.grpc) as client:
         assert client.get_model_config("double").config.max_batch_size == 2
         assert not client.is_model_ready("other")

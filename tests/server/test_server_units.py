@@ -161,7 +161,7 @@ def test_models_and_profiles_are_read_from_the_folders(tmp_path: Path) -> None:
 
 
 def test_the_command_line_is_on_loopback_and_complete(tmp_path: Path) -> None:
-    options = ServerOptions(tmp_path, control="explicit", load=("a", "b"), extra_args=("--log-info=false",))
+    options = ServerOptions(tmp_path, load=("a", "b"), extra_args=("--log-info=false",))
     found = Installation(tmp_path / "bin" / "tritonserver")
     command = command_line(options, found, None, ports.Ports(1, 2, 3), "h100", "me")
     assert command[0] == str(found.binary)
@@ -174,6 +174,7 @@ def test_the_command_line_is_on_loopback_and_complete(tmp_path: Path) -> None:
         assert argument in command
     assert not any(argument.startswith("--backend-directory") for argument in command)
     assert "--exit-on-error=false" not in command
+    assert "--load-model=*" in command_line(ServerOptions(tmp_path), found, None, ports.Ports(1, 2, 3), None, "me")
     tolerant = command_line(ServerOptions(tmp_path, tolerant=True), found, None, ports.Ports(1, 2, 3), None, "me")
     assert {"--exit-on-error=false", "--strict-readiness=false"} <= set(tolerant)
 
