@@ -54,8 +54,9 @@ def voice(name: str, hop_length: int) -> Voice:
         stages=("style", "encoder", "decoder", "melgan", "melgan_fast"),
         style="style",
         style_controls=ATTRIBUTES,
-        # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates.
-        limits=Limits(Range(0.5, 1.75), pitch=Range(-4.0, 3.5), contour=Range(0.0, 2.0), energy=Range(-6.0, 6.0)),
+        # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates. The contour is
+        # understood anywhere, but below 0.4 the voice turns back and above 2.5 nothing more comes (docs/styles.md).
+        limits=Limits(Range(0.5, 1.75), pitch=Range(-4.0, 3.5), contour=Range(0.4, 2.5), energy=Range(-6.0, 6.0)),
         max_clauses=8,
         max_units=100,
         unit_bucket=16,
