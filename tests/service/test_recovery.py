@@ -121,7 +121,7 @@ def test_service_is_back_after_any_process_was_killed(served, speak, four, name)
         pytest.skip(f"{name} has no process of its own on this server")
     before = served.traces()
     events = len(served.said)
-    in_flight = [four.submit(speak, SENTENCE * 8) for _ in range(3)]
+    in_flight = [four.submit(speak, SENTENCE * 4) for _ in range(3)]
     time.sleep(0.3)
     os.kill(victim, 9)
     begin = time.monotonic()
@@ -139,17 +139,17 @@ def test_service_is_back_after_any_process_was_killed(served, speak, four, name)
 def test_load_restarts_nothing(served, speak):
     server, events = served.server, len(served.said)
     with ThreadPoolExecutor(32) as pool:
-        list(pool.map(lambda _: speak(SENTENCE * 2, timeout=6.0), range(48)))
+        list(pool.map(lambda _: speak(SENTENCE * 2, timeout=5.0), range(40)))
     assert isinstance(speak("你好。"), Speech)
     assert served.server == server
     assert served.said[events:] == []
 
 
 def test_a_stream_in_flight_is_finished_when_the_server_is_told_to_stop(served, speak, four):
-    whole = speak(SENTENCE * 20, timeout=60.0)
+    whole = speak(SENTENCE * 12, timeout=60.0)
     assert isinstance(whole, Speech)
     server = served.server
-    long = four.submit(speak, SENTENCE * 20, 60.0)
+    long = four.submit(speak, SENTENCE * 12, 60.0)
     time.sleep(0.3)
     served.process.terminate()
     wait_for(lambda: isinstance(speak("你好。", timeout=2.0), ServiceUnavailable))
