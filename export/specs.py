@@ -74,6 +74,10 @@ class Warmup:
     lengths: dict[str, int]
 
 
+# ONNX Runtime's arena on the host would keep the most that any request ever needed (docs/benchmarks.md).
+WITHOUT_ARENA = {"enable_mem_arena": "0"}
+
+
 @dataclass(frozen=True)
 class StageSpec:
     """One ONNX stage of a voice.
@@ -91,7 +95,7 @@ class StageSpec:
     precisions: tuple[Precision, ...] = (Precision.FP32,)
     cached: bool = False
     warmups: tuple[Warmup, ...] = ()
-    session: dict[str, str] = field(default_factory=dict)
+    session: dict[str, str] = field(default_factory=lambda: dict(WITHOUT_ARENA))
 
     @property
     def kind(self) -> StageKind:

@@ -15,6 +15,7 @@ import ort_options
 import triton_python_backend_utils as pb_utils
 from ort_batch import Arrays, Job, Refused, Runner
 from ort_checks import ConfigError, check
+from ort_heap import Heap
 
 
 class TritonPythonModel:
@@ -33,6 +34,7 @@ class TritonPythonModel:
         except ConfigError as error:
             raise pb_utils.TritonModelException(str(error)) from None
         self.runner = Runner(session, signature, ort_options.run_options(config))
+        self.heap = Heap()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         jobs = [
@@ -42,7 +44,12 @@ class TritonPythonModel:
             )
             for request in requests
         ]
-        return [_response(result) for result in self.runner.answer(jobs)]
+        responses = [_response(result) for result in self.runner.answer(jobs)]
+        self.heap.used()
+        return responses
+
+    def finalize(self) -> None:
+        self.heap.close()
 
     def _load(self, path: Path, config: dict[str, Any], args: dict[str, str]) -> onnxruntime.InferenceSession:
         if not path.is_file():

@@ -108,7 +108,7 @@ def test_a_stage_is_served_as_its_profile_says(profile: Profile):
     assert config.dynamic_batching.max_queue_delay_microseconds == serving.delay_us
     assert [warmup.batch_size for warmup in config.model_warmup] == [1, *serving.preferred]
     parameters = {name: value.string_value for name, value in config.parameters.items()}
-    assert parameters == profile.session
+    assert parameters == {"enable_mem_arena": "0", **profile.session}
 
 
 def test_a_stage_of_small_batches_keeps_to_them():
