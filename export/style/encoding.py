@@ -10,6 +10,8 @@ from export.style.network import CODE_POINTS, UNKNOWN
 
 # How many of the language's most frequent words stand for everything that is not about style.
 _NEUTRAL_WORDS = 20_000
+# jieba's tags of nouns, names, numerals, pronouns, times, conjunctions and prepositions.
+_NAMING_TAGS = ("n", "m", "r", "t", "c", "p")
 
 
 def code_points(text: str) -> list[int]:
@@ -26,7 +28,8 @@ def _style_words(lexicon: Lexicon) -> list[str]:
 def neutral_words(lexicon: Lexicon) -> list[str]:
     """Frequent words, from jieba's dictionary, of two to four characters that contain no word about style.
 
-    Words made only of characters that are such words by themselves are left out as well: they may be further ones.
+    One with a character that is such a word by itself is taken only if it is no adjective, adverb or verb: 高铁 and
+    多少 are neutral, 高扬 may be a word about style that the lexicon lacks.
     """
     import jieba
 
@@ -35,15 +38,15 @@ def neutral_words(lexicon: Lexicon) -> list[str]:
     counted = []
     with jieba.get_dict_file() as stream:
         for line in stream:
-            word, count, *_ = line.decode("utf-8").split()
-            if 2 <= len(word) <= 4 and not loaded & set(word) and not any(text in word for text in _parts(word, taken)):
+            word, count, tag = line.decode("utf-8").split()
+            suspect = bool(loaded & set(word)) and not tag.startswith(_NAMING_TAGS)
+            if 2 <= len(word) <= 4 and not suspect and not _contains(word, taken):
                 counted.append((-int(count), word))
     return [word for _, word in sorted(counted)[:_NEUTRAL_WORDS]]
 
 
-def _parts(word: str, taken: set[str]) -> list[str]:
-    spans = (word[i:j] for i in range(len(word)) for j in range(i + 2, len(word) + 1))
-    return [span for span in spans if span in taken]
+def _contains(word: str, taken: set[str]) -> bool:
+    return any(word[i:j] in taken for i in range(len(word)) for j in range(i + 2, len(word) + 1))
 
 
 def vocabulary(lexicon: Lexicon) -> list[str]:

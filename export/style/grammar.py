@@ -10,7 +10,7 @@ from random import Random
 
 from export.style.attributes import Effect, Effects
 from export.style.lexicon import NOUN_CLASSES, Degree, Lexicon, Word
-from export.style.pieces import Piece, denied, framed, graded, marked, with_degree
+from export.style.pieces import Piece, denied, framed, graded, marked, usual, with_degree
 
 # Columns of the lexicon's fillers.
 _LEADS, _SAYING, _TEXTS, _REMARKS, _SPEAKERS, _LINKS, _LOOKALIKES = range(7)
@@ -47,8 +47,7 @@ class Grammar:
     def scale(self, one: str) -> Word:
         """A word of degree that goes with a class of nouns; the short ones are the most usual."""
         words = self.lexicon.scales[one]
-        short = [word for word in words if len(word.text) == 1]
-        return self.rng.choice(short if self.rng.random() < 0.35 else words)
+        return usual(self.rng, [word for word in words if len(word.text) == 1], words)
 
     def noun(self, one: str) -> str:
         """A noun of a class."""
@@ -59,11 +58,11 @@ class Grammar:
         parts = []
         for _ in range(self.rng.randint(1, 5)):
             kind = self.rng.random()
-            if kind < 0.35:
+            if kind < 0.45:
                 parts.append(self.rng.choice(self.words))
-            elif kind < 0.45:
+            elif kind < 0.52:
                 parts.append("".join(chr(self.rng.randint(0x4E00, 0x9FA5)) for _ in range(self.rng.randint(1, 4))))
-            elif kind < 0.48:
+            elif kind < 0.55:
                 parts.append("".join(self.rng.choice("abcdefghijklmnopqrstuvwxyz 0123456789") for _ in range(4)))
             else:
                 parts.append(self.pick(self.rng.randrange(len(self.lexicon.fillers))))
@@ -89,6 +88,14 @@ def _named(g: Grammar) -> Piece:
     if kind < 0.85:
         return g.frame("having") + g.grade(word) + "的" + noun + g.frame("ending")
     return g.maybe("用") + marked(word.text, word.effects) + noun
+
+
+def _basic(g: Grammar) -> Piece:
+    """The plainest ones, which must be right above all: 语速不快, 音量很大."""
+    one, _, words = g.rng.choice(_OPPOSITES)
+    wanted = g.rng.choice(words)
+    word = next(word for word in g.lexicon.scales[one] if word.text == wanted)
+    return g.noun(one) + g.maybe(g.frame("between"), 0.3) + g.grade(word)
 
 
 def _several(g: Grammar) -> Piece:
@@ -221,6 +228,6 @@ def _remark(g: Grammar) -> Piece:
 
 _MAKERS: tuple[Maker, ...] = (
     _named, _changed, _plain, _mood, _persona, Grammar.filler, _lookalike, _remark, _stranger,
-    _paired, _neutral, _neither, _several, _numbered, _set,
+    _paired, _neutral, _neither, _several, _numbered, _set, _basic,
 )  # fmt: skip
-_SHARES = (24, 10, 16, 16, 10, 13, 7, 6, 5, 5, 4, 2, 3, 2, 2)
+_SHARES = (20, 10, 16, 16, 11, 14, 8, 6, 6, 5, 9, 2, 3, 2, 2, 10)

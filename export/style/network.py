@@ -6,21 +6,19 @@ exact zeros in the padding, so that a result depends on the instruction alone.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.style.attributes import ATTRIBUTES, CONTOUR_REACH, ENERGY_REACH, PITCH_REACH, SPEED_REACH
+from export.style.attributes import ATTRIBUTES
+from export.style.pooling import pool
 
 # Code points beyond the basic plane are unknown; U+FFFF, the last one in it, is no character.
 CODE_POINTS = 0x10000
 PADDING, UNKNOWN = 0, 1
 _COUNT = len(ATTRIBUTES)
-# Strengths below this are neither for nor against.
-_NEITHER = 0.12
 
 
 @dataclass(frozen=True)
@@ -69,26 +67,5 @@ class StyleNetwork(nn.Module):
         return clarity, strength
 
     def forward(self, instruction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """instruction [B, L] int32 (Unicode code points, 0 is padding) → style, certainty, conflict, all [B, 4].
-
-        The strengths are averaged by the square of their clarity: what is said outright outweighs what a persona or a
-        mood implies.
-        """
-        clarity, strength = self.evidence(instruction)
-        clarity, strength = clarity.clamp(0.0, 1.0), strength.clamp(-1.0, 1.0)
-        weight = clarity * clarity
-        mean = (weight * strength).sum(1) / (weight.sum(1) + 0.01)
-        more = (weight * F.relu(strength - _NEITHER)).sum(1)
-        less = (weight * F.relu(-strength - _NEITHER)).sum(1)
-        conflict = 2.0 * torch.minimum(more, less) / (more + less + 0.02)
-        speed, pitch, contour, energy = mean.unbind(1)
-        style = torch.stack(
-            (
-                (speed * math.log(SPEED_REACH)).exp(),
-                pitch * PITCH_REACH,
-                1.0 + contour * CONTOUR_REACH,
-                energy * ENERGY_REACH,
-            ),
-            dim=1,
-        )
-        return style, clarity.amax(1), conflict
+        """instruction [B, L] int32 (Unicode code points, 0 is padding) → style, certainty, conflict, all [B, 4]."""
+        return pool(*self.evidence(instruction))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from export.style.attributes import Effects, scaled
 from export.style.lexicon import Degree, Lexicon, Word
@@ -54,12 +56,22 @@ def denied(word: Word, factor: float) -> Piece:
     return marked(word.text, scaled(word.effects, factor, clarity=0.8))
 
 
+_T = TypeVar("_T")
+
+
+def usual(rng: Random, short: Sequence[_T], every: Sequence[_T]) -> _T:
+    """A choice among all in which the short ones, which are the most usual, are likelier."""
+    return rng.choice(short if rng.random() < 0.35 else every)
+
+
 def graded(rng: Random, lexicon: Lexicon, word: Word) -> Piece:
     """A word, often under a degree word, sometimes negated."""
     kind = rng.random()
     if kind < 0.3:
         return marked(word.text, word.effects)
     if kind < 0.8:
-        return with_degree(word, rng.choice(lexicon.degrees))
-    negation, factor = rng.choice(lexicon.negations)
+        short = [degree for degree in lexicon.degrees if len(degree.before) == 1 and not degree.after]
+        return with_degree(word, usual(rng, short, lexicon.degrees))
+    short_ones = [known for known in lexicon.negations if len(known[0]) <= 2]
+    negation, factor = usual(rng, short_ones, lexicon.negations)
     return negation + denied(word, factor) + rng.choice(lexicon.frames["after"])

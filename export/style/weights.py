@@ -56,7 +56,7 @@ def save(network: StyleNetwork, *, seed: int, instructions: int, epochs: int) ->
 def load(path: Path = FILE) -> StyleNetwork:
     """The trained network in evaluation mode. Raises `CheckpointError` when the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
         codes, rows = arrays.pop("codes").long(), arrays.pop("rows").to(torch.int32)
         network = StyleNetwork(StyleConfig(vocabulary=arrays["embedding.weight"].shape[0]))

@@ -10,8 +10,8 @@ import numpy as np
 from export.style.attributes import ATTRIBUTES
 
 NEUTRAL = {"speed": 1.0, "pitch": 0.0, "contour": 1.0, "energy": 0.0}
-# What counts as moved: nobody hears less.
-NOTICEABLE = {"speed": 0.03, "pitch": 0.2, "contour": 0.03, "energy": 0.3}
+# What counts as moved: less is hardly heard (of the speed, about 5 %).
+NOTICEABLE = {"speed": 0.05, "pitch": 0.2, "contour": 0.03, "energy": 0.3}
 
 
 @dataclass(frozen=True)
