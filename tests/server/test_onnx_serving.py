@@ -90,7 +90,7 @@ def test_equal_requests_share_executions_and_get_their_own_answers(client: Any) 
     assert [result.as_numpy("y").tolist() for result in results] == [[[2.0 * n] * 4] for n in range(8)]
     after = counts(client, "batched")
     assert after[0] - inferences == 8
-    assert after[1] - executions <= 3
+    assert after[1] - executions < 8
 
 
 def test_unequal_requests_do_not_share(client: Any) -> None:
