@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from bench import front_door, serving
+from bench import front_door, serving, stages
 from bench.setting import Setting
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 # Relative, as scripts/bench goes to the checkout's root.
 FRONT_DOOR = Path("docs/benchmarks/front_door.json")
+STAGES = Path("docs/benchmarks/stages.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -42,6 +43,16 @@ def measure_front_door(
     sections = front_door.chosen(only or [])
     if not front_door.run(sections, Setting(REPOSITORY, profile, quick), json_file):
         raise typer.Exit(1)
+
+
+@app.command("stages")
+def measure_stages(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = STAGES,
+    runs: Annotated[int, typer.Option(help="Turns of each vocoder, of which the median is told.")] = 20,
+    processes: Annotated[int, typer.Option(help="Processes of each memory option, of which the median is told.")] = 3,
+) -> None:
+    """The stages without a server: speed of the vocoder's graphs, and memory after the largest request."""
+    stages.run(REPOSITORY, json_file, runs, processes)
 
 
 if __name__ == "__main__":

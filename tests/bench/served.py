@@ -34,15 +34,15 @@ class Served:
         self._command = [sys.executable, "-m", "server", "serve", "--repository", str(repository), *ports]
         self._command += ["--log-file", str(log), *(("--profile", profile) if profile else ())]
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._ready = threading.Event()
         self.lines: list[str] = []
         self.grpc = self.metrics = ""
 
     def __enter__(self) -> Served:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for stream in (self._process.stdout, self._process.stderr):
-            assert stream is not None
-            threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
         end = time.monotonic() + START_SECONDS
         while not self._ready.wait(0.1):
             if self._process.poll() is not None or time.monotonic() > end:
@@ -70,17 +70,20 @@ class Served:
             return None
 
     def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            self.lines.append(line.rstrip())
-            if match := _READY.search(line):
-                self.grpc, self.metrics = match[1], match[3]
-                self._ready.set()
+        with stream:
+            for line in stream:
+                self.lines.append(line.rstrip())
+                if match := _READY.search(line):
+                    self.grpc, self.metrics = match[1], match[3]
+                    self._ready.set()
 
     def _stop(self) -> None:
         assert self._process is not None
+        assert self._reader is not None
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()  # its guard ends what it started
             self._process.wait()
+        self._reader.join(END_SECONDS)

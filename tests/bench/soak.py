@@ -16,12 +16,13 @@ import psutil
 
 from bench.processes import memory, process, total, tree
 from bench.served import Served
-from bench.setting import PATIENCE
 from bench.tally import Tally
 from bench.workload import MIX, Worker
-from client import SpeechError, Synthesizer, read_metrics
+from client import Metrics, SpeechError, Synthesizer, Timeout, read_metrics
 
 SAMPLE_SECONDS = 10.0
+# Far longer than any request takes at this load: what takes longer hangs, and is to be told.
+PATIENCE = Timeout(total=300.0, connect=10.0)
 # A server that refuses or is away is not asked a thousand times a second.
 PAUSE_SECONDS = 1.0
 
@@ -55,6 +56,7 @@ class Run:
     said: list[str] = field(default_factory=list)
     first_processes: list[dict[str, Any]] = field(default_factory=list)
     last_processes: list[dict[str, Any]] = field(default_factory=list)
+    counted: Metrics | None = None
 
     @property
     def restarts(self) -> int:
@@ -83,6 +85,7 @@ def soak(repository: Path, minutes: float, clients: int, profile: str | None = N
             each.result()
         run.seconds = time.monotonic() - begin
         run.samples.append(_now(served, run, begin))
+        run.counted = _metrics(served.metrics)
         run.said = list(served.lines)
     return run
 
@@ -133,7 +136,7 @@ def _now(served: Served, run: Run, begin: float) -> Sample:
         run.last_processes = [asdict(row) for row in rows]
     launcher = process(served.launcher)
     threads, files = _handles(server) if server is not None else (0, 0)
-    tally = run.tally
+    metrics, tally = _metrics(served.metrics), run.tally
     return Sample(
         round(time.monotonic() - begin, 1),
         total(rows),
@@ -141,7 +144,7 @@ def _now(served: Served, run: Run, begin: float) -> Sample:
         len(rows),
         threads,
         files,
-        _step(served.metrics),
+        metrics and metrics.degradation_step,
         tally.audio,
         tally.requests,
         tally.failures,
@@ -159,8 +162,8 @@ def _handles(server: int) -> tuple[int, int]:
     return threads, files
 
 
-def _step(address: str) -> int | None:
+def _metrics(address: str) -> Metrics | None:
     try:
-        return read_metrics(address).degradation_step
+        return read_metrics(address)
     except SpeechError:  # there is no server at this moment, which the samples tell anyway
         return None

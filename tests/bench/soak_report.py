@@ -42,6 +42,7 @@ def content(run: Run) -> dict[str, Any]:
         "notices": tally.notices(),
         "failures": tally.failures,
         "unexpected": [asdict(each) for each in tally.unexpected],
+        "service_counted": _counted(run),
         "service_said": run.said,
         "processes_first": run.first_processes,
         "processes_last": run.last_processes,
@@ -75,9 +76,18 @@ def show(run: Run) -> str:
     if tally.failures:
         errors = Counter((each.kind, each.error) for each in tally.unexpected)
         parts.append(table(("unexpected", "error", "times"), [(*key, many) for key, many in errors.most_common()]))
+    counts = [f"{name} {outcome} {many}" for name, found in _counted(run).items() for outcome, many in found.items()]
+    parts.append(f"The server counted: {', '.join(counts) or 'nothing'}.")
     if tally.notices():
         parts.append("Notices: " + ", ".join(f"{kind} {many}" for kind, many in tally.notices().items()) + ".")
     return "\n\n".join(parts)
+
+
+def _counted(run: Run) -> dict[str, dict[str, int]]:
+    """The server's own counts: what a client tried again shows there only."""
+    counted = run.counted
+    names = ("requests", "refused", "voice_loads", "voice_unloads", "revivals")
+    return {name: dict(getattr(counted, name)) for name in names} if counted else {}
 
 
 def _memory(run: Run) -> str:

@@ -1,16 +1,20 @@
-"""The fast vocoder against the balanced one."""
+"""The fast vocoder against the balanced one: of the whole service, and of the stage alone."""
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import tritonclient.grpc as grpcclient
+
 from bench.figures import ms, number, table
 from bench.setting import Section, Setting, Skipped, speaker
 from bench.texts import prose
+from bench.ways import VOICE
 from client import Synthesizer
 
 QUALITIES = ("balanced", "fast")
@@ -20,39 +24,54 @@ TEXTS = tuple(prose(60, seed) for seed in range(8))
 
 def measure(setting: Setting) -> list[dict[str, Any]]:
     """Turns of each quality, after each other, at each number of clients."""
-    with setting.server() as server, speaker(server) as synthesizer:
-        voice = next(voice for voice in synthesizer.voices() if voice.ready)
-        missing = [quality for quality in QUALITIES if quality not in voice.qualities]
-        if missing:
-            raise Skipped(f"the voice {voice.name} has no quality {', '.join(missing)}")
-        rows = []
+    description = json.loads((setting.repository / VOICE / "voice.json").read_text(encoding="utf-8"))
+    missing = [quality for quality in QUALITIES if quality not in description["qualities"]]
+    if missing:
+        raise Skipped(f"the voice {VOICE} has no quality {', '.join(missing)}")
+    models = {quality: f"{VOICE}_{description['qualities'][quality]}" for quality in QUALITIES}
+    rows = []
+    with (
+        setting.server() as server,
+        speaker(server) as synthesizer,
+        grpcclient.InferenceServerClient(server.address.grpc) as triton,
+    ):
         for clients in CLIENTS:
             setting.tell(f"{clients} clients")
-            rows += _at(synthesizer, clients, setting.pick(12, 2))
-        return rows
+            rows += _at(synthesizer, triton, models, clients, setting.pick(12, 2))
+    return rows
 
 
-def _at(synthesizer: Synthesizer, clients: int, turns: int) -> list[dict[str, Any]]:
+def _at(
+    synthesizer: Synthesizer,
+    triton: grpcclient.InferenceServerClient,
+    models: dict[str, str],
+    clients: int,
+    turns: int,
+) -> list[dict[str, Any]]:
     rates = defaultdict(list)
     first = defaultdict(list)
+    computed = defaultdict(list)
     with ThreadPoolExecutor(clients) as pool:
 
-        def turn(quality: str, number: int) -> tuple[float, list[float]]:
-            asked = [TEXTS[(number * clients + index) % len(TEXTS)] for index in range(2 * clients)]
-            begin = time.perf_counter()
-            answers = list(pool.map(lambda text: synthesizer.synthesize(text, quality=quality), asked))
+        def turn(quality: str, asked: list[str]) -> None:
+            before, begin = _computed(triton, models[quality]), time.perf_counter()
+            answers = list(pool.map(lambda text: synthesizer.synthesize(text, voice=VOICE, quality=quality), asked))
             elapsed = time.perf_counter() - begin
             if wrong := {answer.quality for answer in answers} - {quality}:
                 raise RuntimeError(f"asked for {quality}, {', '.join(sorted(wrong))} answered: is memory short?")
-            return sum(answer.duration for answer in answers) / elapsed, [answer.first_audio for answer in answers]
+            audio = sum(answer.duration for answer in answers)
+            rates[quality].append(audio / elapsed)
+            computed[quality].append((_computed(triton, models[quality]) - before) / audio)
+            first[quality] += [answer.first_audio for answer in answers]
 
         for quality in QUALITIES:
-            turn(quality, 0)
-        for number_of_turn in range(turns):
-            for quality in QUALITIES if number_of_turn % 2 else QUALITIES[::-1]:
-                rate, waits = turn(quality, number_of_turn)
-                rates[quality].append(rate)
-                first[quality] += waits
+            turn(quality, list(TEXTS))
+        for figures in (rates, first, computed):
+            figures.clear()
+        for index in range(turns):
+            asked = [TEXTS[(index * clients + each) % len(TEXTS)] for each in range(2 * clients)]
+            for quality in QUALITIES if index % 2 else QUALITIES[::-1]:
+                turn(quality, asked)
     return [
         {
             "clients": clients,
@@ -60,27 +79,37 @@ def _at(synthesizer: Synthesizer, clients: int, turns: int) -> list[dict[str, An
             "turns": turns,
             "audio_seconds_per_second": statistics.median(rates[quality]),
             "first_audio_seconds": statistics.median(first[quality]),
+            "stage_seconds_per_audio_second": statistics.median(computed[quality]),
         }
         for quality in QUALITIES
     ]
 
 
+def _computed(triton: grpcclient.InferenceServerClient, model: str) -> float:
+    """Seconds that a model has computed so far; what shares a batch shares its time."""
+    (found,) = triton.get_inference_statistics(model).model_stats
+    return sum(batch.compute_infer.ns for batch in found.batch_stats) / 1e9
+
+
 def show(rows: list[dict[str, Any]]) -> str:
     """Both at each number of clients, and how much faster the second is."""
-    cells = []
-    for balanced, fast in zip(rows[::2], rows[1::2], strict=True):
-        rates = [row["audio_seconds_per_second"] for row in (balanced, fast)]
-        waits = [row["first_audio_seconds"] for row in (balanced, fast)]
-        cells.append((balanced["clients"], *map(number, rates), f"{rates[1] / rates[0]:.2f}", *map(ms, waits)))
-    head = (
-        "clients",
-        "balanced: audio s per s",
-        "fast: audio s per s",
-        "fast ÷ balanced",
-        "balanced: first audio ms",
-        "fast: first audio ms",
-    )
-    return f"Medians of turns.\n\n{table(head, cells)}"
+
+    def both(pair: tuple[dict[str, Any], dict[str, Any]], name: str, shown: Any, upside_down: bool = False) -> str:
+        balanced, fast = (row[name] for row in pair)
+        return f"{shown(balanced)}, {shown(fast)}, {balanced / fast if upside_down else fast / balanced:.2f}"
+
+    pairs = list(zip(rows[::2], rows[1::2], strict=True))
+    cells = [
+        (
+            pair[0]["clients"],
+            both(pair, "audio_seconds_per_second", number),
+            both(pair, "first_audio_seconds", ms, upside_down=True),
+            both(pair, "stage_seconds_per_audio_second", ms, upside_down=True),
+        )
+        for pair in pairs
+    ]
+    head = ("clients", "audio s per s", "first audio ms", "vocoder's ms per s of audio")
+    return f"Balanced, fast, and how many times better fast is; medians of turns.\n\n{table(head, cells)}"
 
 
 SECTION = Section("vocoders", "The fast vocoder and the balanced one", measure, show)

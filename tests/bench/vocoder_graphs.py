@@ -1,0 +1,70 @@
+"""The vocoder's graphs against each other, without a server: as published, as served, and the fast one."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from bench.figures import table
+from export.bundle import Stage
+from export.families.fastspeech2 import demo
+from export.families.fastspeech2.checkpoint import load
+from export.families.fastspeech2.stages import melgan_spec, sample
+from export.onnx_export import export_stage
+
+FRAMES = (64, 128, 256, 320)
+THREADS = (1, 2)
+
+
+def measure(repository: Path, runs: int) -> list[dict[str, Any]]:
+    """Medians of interleaved runs: CPU seconds of the calling thread for one thread, wall seconds for two."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        published = Path(folder, "model.onnx")
+        vocoder = load(repository.parent / demo.DIRECTORY).vocoder
+        export_stage(Stage(melgan_spec(demo.VOCODER_CONFIG), vocoder, sample), published)
+        graphs = {
+            "published": published,
+            "balanced": repository / "demo_melgan" / "1" / "model.onnx",
+            "fast": repository / "demo_melgan_fast" / "1" / "model.onnx",
+        }
+        return [row for threads in THREADS for row in _rows(graphs, threads, runs)]
+
+
+def _rows(graphs: dict[str, Path], threads: int, runs: int) -> list[dict[str, Any]]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = ["CPUExecutionProvider"]
+    sessions = {name: onnxruntime.InferenceSession(str(path), options, providers) for name, path in graphs.items()}
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    rows = []
+    for frames in FRAMES:
+        mel = np.random.default_rng(frames).standard_normal((1, frames, 80)).astype(np.float32)
+        taken: dict[str, list[float]] = {name: [] for name in graphs}
+        for turn in range(runs + 2):
+            for name, session in sessions.items():
+                begin = clock()
+                session.run(None, {"mel": mel})
+                if turn >= 2:
+                    taken[name].append(clock() - begin)
+        medians = {name: statistics.median(times) for name, times in taken.items()}
+        rows.append({"threads": threads, "frames": frames, "seconds": medians})
+    return rows
+
+
+def show(rows: list[dict[str, Any]]) -> str:
+    """One table: times, and each against the one before."""
+    head = ("threads", "frames", "published: ms", "balanced: ms", "fast: ms", "balanced ÷ published", "fast ÷ balanced")
+    cells = []
+    for row in rows:
+        published, balanced, fast = (row["seconds"][name] for name in ("published", "balanced", "fast"))
+        times = [f"{1000 * value:.1f}" for value in (published, balanced, fast)]
+        cells.append((row["threads"], row["frames"], *times, f"{balanced / published:.2f}", f"{fast / balanced:.2f}"))
+    return table(head, cells)
