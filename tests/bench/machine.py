@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def machine() -> Machine:
 
 def busy_cores() -> float:
     """How many cores others keep busy, over a second: figures taken beside them are noise."""
-    return round(sum(psutil.cpu_percent(interval=1.0, percpu=True)) / 100, 2)
+    return round(math.fsum(psutil.cpu_percent(interval=1.0, percpu=True)) / 100, 2)
 
 
 def _processor() -> str:

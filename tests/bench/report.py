@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+WIDTH = 120
+
 
 def read(file: Path) -> dict[str, Any]:
     """What an earlier run has written, nothing without one."""
@@ -18,7 +20,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def write(file: Path, content: dict[str, Any]) -> None:
-    """A file for people and programs; lists of numbers take one line."""
+    """A file for people and programs: what fits into a line, and lists of numbers, take one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(_lines(rounded(content)) + "\n", encoding="utf-8")
 
@@ -35,10 +37,16 @@ def rounded(value: Any) -> Any:
 
 
 def _lines(value: Any, indent: str = "") -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(line) <= WIDTH:
+        return line
     deeper = indent + " "
     if isinstance(value, dict) and value:
-        items = [f"{deeper}{json.dumps(str(name))}: {_lines(each, deeper)}" for name, each in value.items()]
+        items = [
+            f"{deeper}{json.dumps(str(name), ensure_ascii=False)}: {_lines(each, deeper)}"
+            for name, each in value.items()
+        ]
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(each, dict | list | str) for each in value):
         return "[\n" + ",\n".join(deeper + _lines(each, deeper) for each in value) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False)
+    return line

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench import front_door, serving, stages
+from bench import front_door, serving
 from bench.setting import Setting
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
@@ -52,6 +52,8 @@ def measure_stages(
     processes: Annotated[int, typer.Option(help="Processes of each memory option, of which the median is told.")] = 3,
 ) -> None:
     """The stages without a server: speed of the vocoder's graphs, and memory after the largest request."""
+    from bench import stages  # which needs what exports voices, and nothing else here does
+
     stages.run(REPOSITORY, json_file, runs, processes)
 
 

@@ -140,11 +140,11 @@ def _now(served: Served, run: Run, begin: float) -> Sample:
     return Sample(
         round(time.monotonic() - begin, 1),
         total(rows),
-        launcher and launcher.pss_mib,
+        launcher.pss_mib if launcher else None,
         len(rows),
         threads,
         files,
-        metrics and metrics.degradation_step,
+        metrics.degradation_step if metrics else None,
         tally.audio,
         tally.requests,
         tally.failures,

@@ -48,9 +48,9 @@ def _at(
     clients: int,
     turns: int,
 ) -> list[dict[str, Any]]:
-    rates = defaultdict(list)
-    first = defaultdict(list)
-    computed = defaultdict(list)
+    rates: dict[str, list[float]] = defaultdict(list)
+    first: dict[str, list[float]] = defaultdict(list)
+    computed: dict[str, list[float]] = defaultdict(list)
     with ThreadPoolExecutor(clients) as pool:
 
         def turn(quality: str, asked: list[str]) -> None:
@@ -88,7 +88,7 @@ def _at(
 def _computed(triton: grpcclient.InferenceServerClient, model: str) -> float:
     """Seconds that a model has computed so far; what shares a batch shares its time."""
     (found,) = triton.get_inference_statistics(model).model_stats
-    return sum(batch.compute_infer.ns for batch in found.batch_stats) / 1e9
+    return 1e-9 * int(sum(batch.compute_infer.ns for batch in found.batch_stats))
 
 
 def show(rows: list[dict[str, Any]]) -> str:
