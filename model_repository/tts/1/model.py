@@ -71,18 +71,17 @@ def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
 class _Answer:
     """A request's responses, through its sender.
 
-    Triton 2.51 crashes when a sender that has sent its last response is asked whether its request is cancelled; another
-    thread may be about to send it.
+    The sender is let go with the last response. Triton 2.51 crashes when it is asked after that whether its request is
+    cancelled, which another thread may be about to do, and unloads no model of which a sender still lives.
     """
 
     def __init__(self, sender: Any) -> None:
         self._sender = sender
-        self._over = False
         self._lock = Lock()
 
     def cancelled(self) -> bool:
         with self._lock:
-            return self._over or bool(self._sender.is_cancelled())
+            return self._sender is None or bool(self._sender.is_cancelled())
 
     def send(self, piece: Piece) -> None:
         self._sender.send(
@@ -97,16 +96,16 @@ class _Answer:
 
     def end(self) -> None:
         with self._lock:
-            self._over = True
             self._sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+            self._sender = None
 
     def fail(self, status: str, message: str) -> None:
         """A stream's response carries no status, so gRPC's name of it stands before the message."""
         code = getattr(pb_utils.TritonError, _CODES.get(status, status))
         response = pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{status}: {message}", code))
         with self._lock:
-            self._over = True
             self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+            self._sender = None
 
 
 class _Control:
