@@ -26,6 +26,8 @@ PATIENCE = Timeout(total=300.0, connect=10.0)
 # A server that refuses or is away is not asked a thousand times a second.
 PAUSE_SECONDS = 1.0
 
+_RESTARTED = "watch: restarted the server"
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -60,8 +62,8 @@ class Run:
 
     @property
     def restarts(self) -> int:
-        """How often another process took the server's place."""
-        return max(0, len(self.servers) - 1)
+        """How often another process took the server's place, as seen from outside or told by the launcher."""
+        return max(len(self.servers) - 1, sum(_RESTARTED in line for line in self.said), 0)
 
 
 def soak(repository: Path, minutes: float, clients: int, profile: str | None = None, seed: int = 0) -> Run:

@@ -22,7 +22,7 @@ def slope(samples: Sequence[Sample], since: float) -> Trend | None:
 
 def sound(run: Run) -> bool:
     """Whether every request ended as it had to, on one and the same server."""
-    return not run.tally.failures and len(run.servers) == 1 and run.tally.requests > 0
+    return not run.tally.failures and len(run.servers) == 1 and not run.restarts and run.tally.requests > 0
 
 
 def content(run: Run) -> dict[str, Any]:

@@ -96,6 +96,10 @@ def test_a_run_is_sound_when_all_ended_well_on_one_server():
     assert run.restarts == 1
     assert not soak_report.sound(run)
     run.servers.pop()
+    run.said.append("watch: restarted the server in 2.0 s: the process of tts is gone")
+    assert run.restarts == 1
+    assert not soak_report.sound(run)
+    run.said.clear()
     run.tally.fail("batch", 3.0, Wrong("lost"))
     assert not soak_report.sound(run)
     assert "Wrong: lost" in soak_report.show(run)
