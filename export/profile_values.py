@@ -141,7 +141,7 @@ _CPU = Profile(
     precision=Precision.FP32,
     session={},
     qualities=("high", "balanced", "fast"),
-    max_in_flight=16,
+    max_in_flight=8,
     max_waiting=64,
     first_chunk_frames=32,
     max_chunk_frames=256,
@@ -165,8 +165,8 @@ _CPU = Profile(
         "precision": "processors compute in float32; float16 is emulated",
         "session": "what the stages themselves ask for",
         "qualities": "whatever the voice has",
-        "max_in_flight": "two cores are busy from two on; the rest lets short requests pass long ones, clause by "
-        "clause, and keeps larger machines busy",
+        "max_in_flight": "two cores are busy from two on; more lets short requests pass long ones, but with 16 all of "
+        "them were late together under overload",
         "max_waiting": "at 25 s of audio a second, some ten seconds of waiting",
         "first_chunk_frames": "0.4 s of audio in about 15 ms of vocoding",
         "max_chunk_frames": "3.2 s of audio: larger activations leave the caches, smaller ones repeat more overlap",

@@ -22,6 +22,7 @@ class TritonPythonModel:
     """One instance of one ONNX model."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        onnxruntime.disable_telemetry_events()
         config = json.loads(args["model_config"])
         path = Path(
             args["model_repository"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -126,7 +127,13 @@ def _controlled(action: Callable[..., None], model: str) -> None:
     try:
         action(model_name=model)
     except pb_utils.TritonModelException as error:
-        message = str(error)
+        message = _plain(str(error))
         if "explicit model load / unload is not allowed" in message:
             raise NotManaged("this server loads all its models at the start") from error
         raise ControlError(message) from error
+
+
+def _plain(message: str) -> str:
+    """Triton's message in one line, without the Python traceback and without what each layer put before it."""
+    line = " ".join(message.replace("\\n", "\n").split("\n\nAt:")[0].split())
+    return re.sub(r"^(?:.*message: |(?:Internal|Invalid argument|TritonModelException|Unavailable): )+", "", line)
