@@ -6,12 +6,15 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import stage_memory, vocoder_graphs
+from bench import stage_memory
 from bench.machine import machine
 
 
 def run(repository: Path, json_file: Path, runs: int, processes: int) -> None:
     """Measure, print the tables, and write the numbers."""
+    # Not above: the processes whose memory is measured import this module, and need none of PyTorch.
+    from bench import vocoder_graphs
+
     speeds = vocoder_graphs.measure(repository, runs)
     print(f"## Vocoder graphs\n\n{vocoder_graphs.show(speeds)}\n", flush=True)
     memory = stage_memory.measure(repository, processes)
