@@ -84,23 +84,20 @@ def loss(network: StyleNetwork, batch: Batch) -> Tensor:
     return (heard + 10.0 * meant) / batch.instruction.shape[0]
 
 
-def train() -> StyleNetwork:
-    """Train from scratch; progress goes to standard error."""
+def train(instructions: int = INSTRUCTIONS, epochs: int = EPOCHS) -> StyleNetwork:
+    """Train from scratch on so many instructions in each epoch; progress goes to standard error."""
     torch.manual_seed(SEED)
-    # The network is too small for a second thread to be worth its synchronisation.
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
     lexicon, rng = load(), Random(SEED)
     grammar = Grammar(lexicon, rng, neutral_words(lexicon))
     known = vocabulary(lexicon)
     network = StyleNetwork(StyleConfig(vocabulary=len(known) + 2))
     network.table.copy_(table(known))
     optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-    total = EPOCHS * -(-INSTRUCTIONS // BATCH)
+    total = epochs * -(-instructions // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=total, pct_start=0.1)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         started, sum_, count = time.monotonic(), 0.0, 0
-        for batch in batches([grammar.instruction() for _ in range(INSTRUCTIONS)], rng):
+        for batch in batches([grammar.instruction() for _ in range(instructions)], rng):
             optimiser.zero_grad()
             value = loss(network, batch)
             torch.autograd.backward([value])
@@ -108,13 +105,16 @@ def train() -> StyleNetwork:
             schedule.step()
             sum_, count = sum_ + float(value.detach()), count + 1
         seconds = time.monotonic() - started
-        print(f"epoch {epoch + 1} of {EPOCHS}: loss {sum_ / count:.4f}, {seconds:.0f} s", file=sys.stderr)
+        print(f"epoch {epoch + 1} of {epochs}: loss {sum_ / count:.4f}, {seconds:.0f} s", file=sys.stderr)
     return network.eval()
 
 
 def main() -> None:
     """Train and write the weights."""
     argparse.ArgumentParser(prog="python -m export.style.train", description=__doc__).parse_args()
+    # The network is too small for a second thread to be worth its synchronisation.
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
     weights.save(train(), seed=SEED, instructions=INSTRUCTIONS, epochs=EPOCHS)
 
 

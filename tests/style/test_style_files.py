@@ -18,6 +18,7 @@ from export.style.attributes import ATTRIBUTES
 from export.style.grammar import Grammar
 from export.style.lexicon import load, parse_effects
 from export.style.pieces import framed, marked
+from export.style.train import train
 
 
 def test_the_weights_were_trained_from_these_sources():
@@ -100,3 +101,10 @@ def test_each_preset_is_a_style_of_its_own_within_the_voices_limits(read):
         styles[preset.name] = np.array([reading.style[name] for name in ATTRIBUTES]) / reach
     for one, other in combinations(styles, 2):
         assert np.abs(styles[one] - styles[other]).max() > 0.05, (one, other)
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
+def test_training_twice_gives_the_same_weights(capsys):
+    one, other = (train(instructions=256, epochs=1).state_dict() for _ in range(2))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value.numpy(), other[name].numpy(), err_msg=name)
