@@ -43,7 +43,7 @@ def _check(options: argparse.Namespace, texts: list[str], address: str, argument
     _progress("loading Whisper")
     recogniser = Recogniser(_CHECKOUT / ".cache" / "quality")
     with Synthesizer(address) as synthesizer:
-        first = synthesizer.synthesize(texts[0])
+        first = synthesizer.synthesize(texts[0], quality=options.quality)
         about = circumstances(first.voice, first.quality, arguments)
         if options.controls:
             chosen = [text for text in texts if not any(map(str.isdigit, text))][: controls.SENTENCES]
@@ -54,7 +54,7 @@ def _check(options: argparse.Namespace, texts: list[str], address: str, argument
             judged = []
             for number, text in enumerate(texts, start=1):
                 _progress(f"sentence {number} of {len(texts)}")
-                judged.append(natural.judge(text, synthesizer.synthesize(text), recogniser))
+                judged.append(natural.judge(text, synthesizer.synthesize(text, quality=options.quality), recogniser))
             totals = natural.totals(judged)
             table, result = natural.report(judged, totals), natural.as_json(judged, totals)
             broken = natural.broken_promises(totals)
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--controls", action="store_true", help="measure speed, pitch and energy instead")
     parser.add_argument("--only", choices=[one.name for one in controls.CONTROLS], help="this control alone")
+    parser.add_argument(
+        "--quality", choices=("high", "balanced", "fast"), help="the vocoder; of the natural voice alone"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
     parser.add_argument("--server", metavar="HOST:PORT", help="a running server; without it, one is started")
     parser.add_argument(
