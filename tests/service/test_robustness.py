@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from client import DeadlineExceeded, InvalidRequest, SpeechError, VoiceNotFound
+from client import DeadlineExceeded, InvalidRequest, ServiceUnavailable, SpeechError, VoiceNotFound
 
 
 def test_hundreds_of_wrong_and_abandoned_requests_leave_the_server_well(service, synthesizer, eight):
@@ -26,6 +26,7 @@ def test_hundreds_of_wrong_and_abandoned_requests_leave_the_server_well(service,
     assert results[VoiceNotFound] == 150
     assert results[InvalidRequest] == 150
     assert results[None] >= 50, "what can be answered is answered"
-    assert set(results) <= {None, VoiceNotFound, InvalidRequest, DeadlineExceeded}
+    # Unavailable is what could not have started before its deadline.
+    assert set(results) <= {None, VoiceNotFound, InvalidRequest, DeadlineExceeded, ServiceUnavailable}
     assert service.running
     assert synthesizer.health().healthy
