@@ -24,7 +24,7 @@ OPTIONS: dict[str, tuple[dict[str, str], bool]] = {
     "no arena": ({"enable_mem_arena": "0"}, False),
     "no arena, trimmed when idle (used)": ({"enable_mem_arena": "0"}, True),
 }
-STAGES = ("demo_melgan", "demo_melgan_fast", "demo_decoder")
+STAGES = ("demo_melgan", "demo_fastmelgan", "demo_decoder")
 ORDINARY, LARGEST = (1, 256), (8, 704)  # clauses, frames
 UNITS = 96
 IDLE_SECONDS = 5.0

@@ -31,7 +31,7 @@ def measure(repository: Path, runs: int) -> list[dict[str, Any]]:
         graphs = {
             "published": published,
             "balanced": repository / "demo_melgan" / "1" / "model.onnx",
-            "fast": repository / "demo_melgan_fast" / "1" / "model.onnx",
+            "fast": repository / "demo_fastmelgan" / "1" / "model.onnx",
         }
         return [row for threads in THREADS for row in _rows(graphs, threads, runs)]
 

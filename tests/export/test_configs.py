@@ -66,7 +66,7 @@ def test_a_manifest_says_what_its_graph_was_made_from(repository, checkpoint, mo
     assert manifest["source_sha256"] == {path.name: sha256(path) for path in checkpoint.iterdir()}
     assert manifest["opset"] == onnx.load(folder / "model.onnx").opset_import[0].version
     assert 0 <= manifest["largest_error"] <= 1e-4
-    assert manifest["precision"] == ("int8" if model == "demo_melgan_fast" else "fp32")
+    assert manifest["precision"] == ("int8" if model == "demo_fastmelgan" else "fp32")
     assert "torch" in manifest["versions"]
 
 

@@ -127,4 +127,4 @@ def test_the_voice_offers_the_fast_vocoder_and_its_ensemble_keeps_the_balanced_o
     voice = json.loads((repository / "demo" / "voice.json").read_text())
     assert voice["qualities"] == {"balanced": "melgan", "fast": FAST}
     assert FAST in voice["stages"]
-    assert "demo_melgan_fast" not in (repository / "demo" / "config.pbtxt").read_text()
+    assert "demo_fastmelgan" not in (repository / "demo" / "config.pbtxt").read_text()

@@ -50,8 +50,8 @@ def voice(name: str, hop_length: int) -> Voice:
         hop_length=hop_length,
         speakers=(),
         emotions=(),
-        qualities={"balanced": "melgan", "fast": "melgan_fast"},
-        stages=("style", "encoder", "decoder", "melgan", "melgan_fast"),
+        qualities={"balanced": "melgan", "fast": "fastmelgan"},
+        stages=("style", "encoder", "decoder", "melgan", "fastmelgan"),
         style="style",
         style_controls=ATTRIBUTES,
         # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates. The contour is

@@ -19,7 +19,7 @@ from export.vocoders.mb_melgan_served import ServedMultiBandMelGAN
 UNITS = Axis("units", 16, 64, 128)
 # The longest clause has 608 frames at natural speed, twice that at half speed.
 FRAMES = Axis("frames", 64, 384, 1280)
-FAST = "melgan_fast"
+FAST = "fastmelgan"
 # The middle of the vocoder. Noise from the layers before it is amplified, and noise from those after it is heard as
 # hiss in the pauses; docs/benchmarks.md has the figures.
 _INT8_LAYERS = ("stacks.0.2.", "stacks.0.3.", "upsamples.1.", "stacks.1.")
