@@ -65,3 +65,11 @@ def test_a_style_of_a_synthesis_is_read_once(synthesizer, cached):
     assert cached() == (hits + 1, misses + 1)
     np.testing.assert_array_equal(first.samples, again.samples)
     assert not [notice for notice in first.notices if notice.kind == "style"]
+
+
+def test_presets_are_in_the_cache_from_the_start(synthesizer, cached):
+    presets = synthesizer.styles()
+    hits, misses = cached()
+    for preset in presets:
+        synthesizer.synthesize("你好。", style=preset.name)
+    assert cached() == (hits + len(presets), misses)
