@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -154,13 +155,16 @@ class AsyncSynthesizer:
         """The chunks as they arrive. Closing this cancels the request on the server."""
         pauses = Pauses(deadline)
         while True:
-            spoken = False
+            spoken, resume = False, ""
             try:
                 async with aclosing(self._transport.synthesize(request, deadline)) as chunks:
                     async for chunk in chunks:
-                        spoken = spoken or chunk.samples.size > 0
+                        spoken, resume = spoken or chunk.samples.size > 0, chunk.resume
                         yield chunk
-                return
+                if not resume:
+                    return
+                request, pauses = replace(request, resume=resume), Pauses(deadline)
+                continue
             except ServiceUnavailable as error:
                 pause = pauses.after(error, spoken=spoken)
             await asyncio.sleep(pause)

@@ -149,6 +149,7 @@ class Chunk:
 
     ``samples`` is int16 of shape ``[n]``, ``n`` may be 0; ``sample_rate`` is in Hz, 0 without audio. ``clauses``
     holds those whose first samples are in this piece: a long clause is told once and goes on in later ones.
+    ``resume`` is set in the last piece of a part of a long answer; the clients ask for the next part by themselves.
     """
 
     samples: NDArray[np.int16]
@@ -159,3 +160,4 @@ class Chunk:
     quality: str = ""
     progress: Progress | None = None
     marks: tuple[Mark, ...] = ()
+    resume: str = ""

@@ -19,6 +19,8 @@ from ._request import Request
 from ._timeouts import Deadline
 
 MODEL = "tts"
+# Triton 2.51 keeps every response of a request until the last: after so much audio a new request asks for the rest.
+PART_SECONDS = 300
 _CODED = re.compile(r"(?P<code>[A-Z_]+): (?P<message>.*)", re.DOTALL)
 
 
@@ -64,6 +66,9 @@ def encode(request: Request, deadline: Deadline) -> Any:
             _add_input(message, name.upper(), "FP32", struct.pack("<f", value))
     message.parameters["triton_enable_empty_final_response"].bool_param = True
     message.parameters["timeout"].int64_param = max(1, int(deadline.left() * 1e6))
+    message.parameters["part_seconds"].int64_param = PART_SECONDS
+    if request.resume:
+        message.parameters["resume"].string_param = request.resume
     return message
 
 
@@ -137,6 +142,7 @@ def _chunk(samples: Any, sample_rate: int, events: str) -> Chunk:
             voice=str(tree.get("voice", "")),
             quality=str(tree.get("quality", "")),
             progress=None if progress is None else Progress(int(progress["done"]), int(progress["total"])),
+            resume=str(tree.get("resume", "")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -52,7 +52,10 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Request:
-    """What goes to the front door; ``None`` leaves the choice to the server."""
+    """What goes to the front door; ``None`` leaves the choice to the server.
+
+    ``resume`` is what the last chunk of a part of a long answer said: the request for the next part carries it.
+    """
 
     text: str
     voice: str | None = None
@@ -64,6 +67,7 @@ class Request:
     speed: float | None = None
     pitch: float | None = None
     energy: float | None = None
+    resume: str = ""
 
     @classmethod
     def checked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -168,13 +169,16 @@ class Synthesizer:
         """The chunks as they arrive. Closing this cancels the request on the server."""
         pauses = Pauses(deadline)
         while True:
-            spoken = False
+            spoken, resume = False, ""
             try:
                 with closing(self._transport.synthesize(request, deadline)) as chunks:
                     for chunk in chunks:
-                        spoken = spoken or chunk.samples.size > 0
+                        spoken, resume = spoken or chunk.samples.size > 0, chunk.resume
                         yield chunk
-                return
+                if not resume:
+                    return
+                request, pauses = replace(request, resume=resume), Pauses(deadline)
+                continue
             except ServiceUnavailable as error:
                 pause = pauses.after(error, spoken=spoken)
             time.sleep(pause)

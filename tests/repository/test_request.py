@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from errors import RequestError
-from request import Request, check_quality, choose_vocoder
+from request import Place, Request, check_quality, choose_vocoder
 
 
-def read(**inputs):
-    return Request.read({name: np.array([value], dtype=object) for name, value in inputs.items()})
+def read(parameters=None, **inputs):
+    return Request.read({name: np.array([value], dtype=object) for name, value in inputs.items()}, parameters or {})
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,27 @@ def test_what_the_text_front_end_reads_is_passed_on():
     assert list(request.options) == ["VOICE"]
     assert request.style is None
     assert request.quality == "fast"
+
+
+def test_a_place_comes_back_as_it_was_given():
+    place = Place(3, 72000, 40, 0.35)
+    assert read({"resume": place.dump(), "part_seconds": 300}, TEXT=b"a").start == place
+
+
+@pytest.mark.parametrize(
+    "resume",
+    [
+        *("", "{", "[]", "7", "null", '{"block": 1}', '{"block": 1e999}', "[" * 100_000),
+        *(Place(-1).dump(), Place(10**9).dump(), Place(sent=2**60).dump()),
+        *(Place(pause=1e9).dump(), Place(pause=float("nan")).dump()),
+    ],
+)
+def test_a_place_that_nobody_gave_is_refused(resume):
+    with pytest.raises(RequestError, match="resume"):
+        read({"resume": resume}, TEXT=b"a")
+
+
+@pytest.mark.parametrize("seconds", [-1, "many", 1.5, True])
+def test_a_part_that_is_no_whole_number_of_seconds_is_refused(seconds):
+    with pytest.raises(RequestError, match="part_seconds"):
+        read({"part_seconds": seconds}, TEXT=b"a")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from chunks import ChunkSizes
 from errors import RefusedError, RequestError, TextRefusedError
-from request import Request
+from request import Place, Request
 from speech import Policy, Speech
 from stages import Stages
 
@@ -111,9 +111,9 @@ class Models:
 def speak():
     with ThreadPoolExecutor(1) as executor:
 
-        def run(text, quality="balanced", style=None, policy=PLENTY, options=None, **kwargs):
+        def run(text, quality="balanced", style=None, policy=PLENTY, options=None, part=0, start=None, **kwargs):
             models, used = Models(**kwargs), []
-            request = Request(text, quality, style, options or {})
+            request = Request(text, quality, style, options or {}, part, start or Place())
             speech = Speech(Stages(models), request, {"p": "很慢"}, lambda: policy, used.append, executor)
             pieces = list(speech.pieces())
             return pieces, [json.loads(piece.events) for piece in pieces], models
@@ -233,3 +233,19 @@ def test_two_voices_of_different_rates_become_one_stream(speak):
     pieces, _, _ = speak("你好|o:再见", rates={"other": 12000}, frames=80, pause=0.0)
     assert {piece.sample_rate for piece in pieces} == {RATE}
     assert sum(piece.audio.size for piece in pieces) == pytest.approx(80 * HOP * 3, abs=4)
+
+
+def test_an_answer_in_parts_is_the_answer(speak):
+    text = "你好|再见|pause0.5|привет|你好|再见"
+    whole, told, _ = speak(text, frames=80)
+    audio, clauses, start, parts = [], [], Place(), 0
+    while start is not None:
+        pieces, events, _ = speak(text, part=1, start=start, frames=80)
+        audio += [piece.audio for piece in pieces]
+        clauses += [clause for event in events for clause in event["clauses"]]
+        start = Place.load(events[-1]["resume"]) if "resume" in events[-1] else None
+        parts += 1
+    assert parts > 1
+    assert np.concatenate(audio).tolist() == np.concatenate([piece.audio for piece in whole]).tolist()
+    assert clauses == [clause for event in told for clause in event["clauses"]]
+    assert events[-1]["progress"] == told[-1]["progress"]

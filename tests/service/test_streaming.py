@@ -90,3 +90,17 @@ def test_a_mark_is_told_at_its_time(synthesizer):
     assert mark.time == pytest.approx(park.start, abs=0.35)
     gap = speech.clauses[-1].start - speech.clauses[-2].end
     assert gap == pytest.approx(0.7, abs=0.01)
+
+
+def test_a_long_answer_is_asked_for_in_parts_and_sounds_as_one(synthesizer, triton, monkeypatch):
+    whole = list(synthesizer.stream(TEXT * 2))
+    before = triton.counts("tts")[0]
+    monkeypatch.setattr("client._protocol.PART_SECONDS", 5)
+    parts = list(synthesizer.stream(TEXT * 2))
+    assert triton.counts("tts")[0] - before > 2
+    streams = [np.concatenate([chunk.samples for chunk in chunks]).astype(int) for chunks in (whole, parts)]
+    assert streams[0].shape == streams[1].shape
+    assert np.abs(streams[0] - streams[1]).max() <= ROUNDING
+    clauses = [[clause for chunk in chunks for clause in chunk.clauses] for chunks in (whole, parts)]
+    assert clauses[0] == clauses[1]
+    assert parts[-1].progress == whole[-1].progress

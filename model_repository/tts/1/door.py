@@ -86,13 +86,15 @@ class FrontDoor:
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
-    def take(self, inputs: Mapping[str, npt.NDArray[Any]], timeout: float, answer: Answer) -> None:
+    def take(
+        self, inputs: Mapping[str, npt.NDArray[Any]], parameters: Mapping[str, Any], timeout: float, answer: Answer
+    ) -> None:
         """Start, queue or refuse a request; `timeout` is its time in seconds, 0 when it names none."""
         # Not before the first request: until then the server is not ready to be asked anything.
         if self._watcher.ident is None:
             self._watcher.start()
         try:
-            request = Request.read(inputs)
+            request = Request.read(inputs, parameters)
             if request.style is not None:
                 styles.instruction(request.style, self._presets)
         except RequestError as error:

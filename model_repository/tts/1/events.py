@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soxr
+from request import Place
 from stages import Pcm
 
 Notices = list[dict[str, str]]
@@ -29,12 +30,13 @@ class Timeline:
     A clause is announced by `begin`, its audio goes through `add`, `end` closes it.
     """
 
-    def __init__(self, sample_rate: int, total: int) -> None:
+    def __init__(self, sample_rate: int, total: int, start: Place) -> None:
         self._rate = sample_rate
         self._total = total
-        self._sent = 0
-        self._done = 0
-        self._pause = 0.0
+        self._start = start
+        self._sent = start.sent
+        self._done = start.done
+        self._pause = start.pause
         self._break: float | None = None
         self._marks: list[dict[str, Any]] = []
         self._notices: Notices = []
@@ -91,6 +93,17 @@ class Timeline:
         self._done += characters
         self._pause, self._break = pause, None
 
+    @property
+    def seconds(self) -> float:
+        """How much audio was sent in this part of the answer."""
+        return (self._sent - self._start.sent) / self._rate
+
+    def leave(self, block: int) -> Piece:
+        """The last response of a part of the answer; the next part begins with `block`."""
+        return self._piece(
+            np.zeros(0, dtype=np.int16), [], self._done, Place(block, self._sent, self._done, self._pause)
+        )
+
     def rest_of_it(self) -> Iterator[Piece]:
         """What is left when the text is at its end: a break, marks, or only something to tell."""
         samples = round((self._break or 0.0) * self._rate)
@@ -98,7 +111,7 @@ class Timeline:
             self._sent += samples
             yield self._piece(np.zeros(samples, dtype=np.int16), [], self._total)
 
-    def _piece(self, pcm: Pcm, clauses: list[dict[str, Any]], done: int) -> Piece:
+    def _piece(self, pcm: Pcm, clauses: list[dict[str, Any]], done: int, resume: Place | None = None) -> Piece:
         events = {
             "clauses": clauses,
             "marks": self._marks,
@@ -106,6 +119,8 @@ class Timeline:
             **self._about,
             "progress": {"done": done, "total": self._total},
         }
+        if resume is not None:
+            events["resume"] = resume.dump()
         self._marks, self._notices = [], []
         return Piece(pcm, self._rate, json.dumps(events, ensure_ascii=False))
 

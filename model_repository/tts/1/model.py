@@ -58,7 +58,8 @@ class TritonPythonModel:
         for request in requests:
             tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in _INPUTS}
             inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-            self._door.take(inputs, request.timeout() / 1e6, _Answer(request.get_response_sender()))
+            parameters = json.loads(request.parameters() or "{}")
+            self._door.take(inputs, parameters, request.timeout() / 1e6, _Answer(request.get_response_sender()))
 
     def finalize(self) -> None:
         """Let the requests in flight end."""

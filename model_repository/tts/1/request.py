@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy.typing as npt
@@ -16,28 +17,72 @@ QUALITIES = ("high", "balanced", "fast")
 _ALIASES = {"高保真": "high", "平衡": "balanced", "快速": "fast"}
 DEFAULT_QUALITY = "balanced"
 MAX_TEXT = 60_000
+# Seconds of the longest natural pause, generously.
+MAX_PAUSE = 10.0
 # What the text front end reads itself.
 PASSED_ON = ("VOICE", "SPEAKER", "EMOTION", "SPEED", "PITCH", "ENERGY", "DICTIONARY")
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where in a request a part of its answer begins: before plan block `block`, after `sent` samples and `done`
+    characters, with a natural pause of `pause` seconds to come."""
+
+    block: int = 0
+    sent: int = 0
+    done: int = 0
+    pause: float = 0.0
+
+    def dump(self) -> str:
+        """The place as text, for the client to send back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Place:
+        """The place that `dump` wrote. Raises `RequestError`."""
+        try:
+            content = json.loads(text)
+            place = cls(*(kind(content[name]) for name, kind in _PLACE.items()))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise RequestError("resume is none that this server gave: send it as it came") from error
+        if not (0 <= place.block <= MAX_TEXT and 0 <= place.done <= MAX_TEXT and 0 <= place.sent < 2**40):
+            raise RequestError("resume is none that this server gave: send it as it came")
+        if not 0 <= place.pause <= MAX_PAUSE:
+            raise RequestError("resume is none that this server gave: send it as it came")
+        return place
+
+
+_PLACE: dict[str, Callable[[Any], Any]] = {"block": int, "sent": int, "done": int, "pause": float}
+
+
+@dataclass(frozen=True)
 class Request:
-    """`text` as it came, `quality` by its canonical name, `style` as asked, and the inputs for the text front end."""
+    """`text` as it came, `quality` by its canonical name, `style` as asked, and the inputs for the text front end.
+
+    `part_seconds` is after how much audio the client wants to ask for the rest itself, 0 for never; `start` is where
+    the rest begins that it now asks for.
+    """
 
     text: str
     quality: str
     style: str | None
     options: Arrays
+    part_seconds: int = 0
+    start: Place = Place()
 
     @classmethod
-    def read(cls, inputs: Mapping[str, npt.NDArray[Any]]) -> Request:
-        """The request in a model's input tensors, each of one element. Raises `RequestError`."""
+    def read(cls, inputs: Mapping[str, npt.NDArray[Any]], parameters: Mapping[str, Any]) -> Request:
+        """The request in a model's input tensors, each of one element, and in its parameters. Raises `RequestError`."""
         text = _text("TEXT", inputs) or ""
         if len(text) > MAX_TEXT:
             raise RequestError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
         quality = check_quality(_text("QUALITY", inputs))
         options = {name: inputs[name] for name in PASSED_ON if name in inputs}
-        return cls(text, quality, _text("STYLE", inputs) or None, options)
+        part, resume = parameters.get("part_seconds", 0), parameters.get("resume")
+        if isinstance(part, bool) or not isinstance(part, int) or part < 0:
+            raise RequestError("part_seconds must be a whole number of seconds, 0 or more")
+        start = Place() if resume is None else Place.load(str(resume))
+        return cls(text, quality, _text("STYLE", inputs) or None, options, part, start)
 
 
 def check_quality(asked: str | None) -> str:

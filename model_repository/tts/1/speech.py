@@ -53,7 +53,14 @@ class _Spoken:
     notices: list[dict[str, str]]
 
 
-Item = _Silence | _Refused | _Spoken
+@dataclass(frozen=True)
+class _Boundary:
+    """Everything before plan block `block` is done: a part of the answer may end here."""
+
+    block: int
+
+
+Item = _Silence | _Refused | _Spoken | _Boundary
 
 
 class Speech:
@@ -89,8 +96,8 @@ class Speech:
         voiced = [block for block in blocks if "voice" in block]
         if not voiced:
             raise RequestError("text has nothing to say: it holds breaks only; give some text between them")
-        timeline = Timeline(voiced[0]["sample_rate"], len(request.text))
-        heard = False
+        timeline = Timeline(voiced[0]["sample_rate"], len(request.text), request.start)
+        heard = request.start.block > 0
         refusal: _Refused | None = None
         items = ahead(self._items(blocks), self._executor)
         try:
@@ -100,6 +107,10 @@ class Speech:
                 elif isinstance(item, _Refused):
                     timeline.skip(item.notices, item.characters)
                     refusal = refusal or item
+                elif isinstance(item, _Boundary):
+                    if 0 < request.part_seconds <= timeline.seconds:
+                        yield timeline.leave(item.block)
+                        return
                 else:
                     yield from self._speak(item, timeline, begins=not heard)
                     heard = True
@@ -111,7 +122,7 @@ class Speech:
 
     def _items(self, blocks: list[dict[str, Any]]) -> Iterator[Item]:
         """What there is to speak, each clause up to its spectrogram."""
-        for block in blocks:
+        for at, block in enumerate(blocks[self._request.start.block :], start=self._request.start.block):
             if "voice" not in block:
                 yield _Silence(float(block["silence"]), list(block.get("marks", ())), int(block["characters"]))
                 continue
@@ -132,6 +143,8 @@ class Speech:
                 done += characters
                 yield _Spoken(clause, self._stages.spectrogram(clause), characters, notices)
                 notices = []
+            if at + 1 < len(blocks):
+                yield _Boundary(at + 1)
 
     def _style(self, block: dict[str, Any]) -> tuple[Any, list[dict[str, str]]]:
         """The style vector for a block's voice, or None, and what to tell about it."""
