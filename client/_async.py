@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ._assemble import Assembly
 from ._errors import ServiceUnavailable, SpeechError
 from ._models import Chunk, Health, Preset, Progress, Voice
 from ._plan import Call, Plan, T
-from ._request import Options, Request
+from ._request import Continuation, Options, Request
 from ._retry import Pauses
 from ._speech import Speech
 from ._timeouts import Deadline, Timeout
@@ -163,7 +162,7 @@ class AsyncSynthesizer:
                         yield chunk
                 if not resume:
                     return
-                request, pauses = replace(request, resume=resume), Pauses(deadline)
+                request, pauses = Continuation.of(request, resume), Pauses(deadline)
                 continue
             except ServiceUnavailable as error:
                 pause = pauses.after(error, spoken=spoken)

@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2
 
 from ._errors import ProtocolError
 from ._models import Chunk, Clause, Mark, Notice, Phone, Progress, Word
-from ._request import Request
+from ._request import Continuation, Request
 from ._timeouts import Deadline
 
 MODEL = "tts"
@@ -67,7 +67,7 @@ def encode(request: Request, deadline: Deadline) -> Any:
     message.parameters["triton_enable_empty_final_response"].bool_param = True
     message.parameters["timeout"].int64_param = max(1, int(deadline.left() * 1e6))
     message.parameters["part_seconds"].int64_param = PART_SECONDS
-    if request.resume:
+    if isinstance(request, Continuation):
         message.parameters["resume"].string_param = request.resume
     return message
 

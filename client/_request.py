@@ -6,7 +6,7 @@ import json
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from ._errors import InvalidRequest
@@ -52,10 +52,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Request:
-    """What goes to the front door; ``None`` leaves the choice to the server.
-
-    ``resume`` is what the last chunk of a part of a long answer said: the request for the next part carries it.
-    """
+    """What goes to the front door; ``None`` leaves the choice to the server."""
 
     text: str
     voice: str | None = None
@@ -67,7 +64,6 @@ class Request:
     speed: float | None = None
     pitch: float | None = None
     energy: float | None = None
-    resume: str = ""
 
     @classmethod
     def checked(
@@ -101,6 +97,18 @@ class Request:
             pitch=None if pitch is None else _number("pitch", pitch),
             energy=None if energy is None else _number("energy", energy),
         )
+
+
+@dataclass(frozen=True)
+class Continuation(Request):
+    """A request for the next part of a long answer; ``resume`` is what the last chunk of the part before said."""
+
+    resume: str = ""
+
+    @classmethod
+    def of(cls, request: Request, resume: str) -> Continuation:
+        """The same request, but for the part after ``resume``."""
+        return cls(**{field.name: getattr(request, field.name) for field in fields(Request)}, resume=resume)
 
 
 def _string(name: str, value: object) -> str:
