@@ -33,10 +33,6 @@ class ChunkSizes:
     first: int
     largest: int
 
-    def halved(self) -> ChunkSizes:
-        """Smaller windows, for when memory is short."""
-        return ChunkSizes(self.first, max(self.first, self.largest // 2))
-
 
 def windows(frames: int, sizes: ChunkSizes, *, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
     """The windows of a clause of `frames` frames, in order and without gap.

@@ -14,7 +14,7 @@ from admission import Admission
 from chunks import ChunkSizes
 from errors import CancelledError, DeadlineError, FrontDoorError, RequestError, UnavailableError
 from events import Piece
-from governor import Governor, Readings, Step, allowance
+from governor import Allowance, Governor, Readings, Step, allowance
 from model_control import VoiceUnavailable
 from pool import VoicePool
 from readings import Memory
@@ -187,14 +187,19 @@ class FrontDoor:
             self._preloaded.add(model)
 
     def _policy(self) -> Policy:
-        settings, step = self._settings, self._governor.step
-        allowed = allowance(step, settings.max_in_flight, settings.first_chunk_frames, settings.max_chunk_frames)
-        sizes = ChunkSizes(settings.first_chunk_frames, allowed.chunk_frames)
+        step = self._governor.step
+        allowed = self._allowed(step)
+        sizes = ChunkSizes(self._settings.first_chunk_frames, allowed.chunk_frames)
         if step is Step.FULL:
             return Policy(sizes)
         message = f"{self._governor.reason}: {_DONE[step]}"
         notice = {"kind": "degraded", "text": step.name.lower(), "message": message}
         return Policy(sizes, "fast" if allowed.fastest else None, notice)
+
+    def _allowed(self, step: Step) -> Allowance:
+        """What a step leaves of the settings' bounds."""
+        settings = self._settings
+        return allowance(step, settings.max_in_flight, settings.first_chunk_frames, settings.max_chunk_frames)
 
     def _watch(self) -> None:
         """Until the door is closed: drop what need not wait any more, and adapt to memory and load."""
@@ -218,13 +223,12 @@ class FrontDoor:
         if step is not before:
             self._log(f"tts: {before.name.lower()} -> {step.name.lower()}: {self._governor.reason}")
             self._telemetry.step_changed(int(step), step.name)
-        settings = self._settings
-        allowed = allowance(step, settings.max_in_flight, settings.first_chunk_frames, settings.max_chunk_frames)
+        allowed = self._allowed(step)
         self._admission.set_limit(allowed.in_flight)
         if allowed.admit:
             self._admission.open()
         else:
-            self._admission.close(self._governor.reason, settings.recover_seconds)
+            self._admission.close(self._governor.reason, self._settings.recover_seconds)
         self._telemetry.flush()
         self._pool.tick(step >= Step.LIGHT)
 

@@ -66,7 +66,7 @@ Item = _Silence | _Refused | _Spoken | _Boundary
 class Speech:
     """Speaks one request; iterate over `pieces`.
 
-    `policy` is asked before each clause; `voice` gives the use of a voice's models while it is entered.
+    `policy` is asked before each clause; `use` is told each block before its voice's models are called.
     """
 
     def __init__(
