@@ -24,7 +24,7 @@ def served(repository, chain):
     return [(stage, repository / f"demo_{role}" / "1" / "model.onnx") for role, stage in chain.items()]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1])
 def test_every_stage_agrees_with_the_reference(served, data, number):
     rows = verify_fastspeech2(served, data / f"reference_{number}.npz", 1e-4, 5e-4)
     assert {row.stage for row in rows} == {"encoder", "decoder", "melgan", "end_to_end"}
