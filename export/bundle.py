@@ -12,7 +12,7 @@ import numpy.typing as npt
 from torch import nn
 
 from export.specs import StageSpec
-from export.voice import Voice
+from export.voice import Symbols, Voice
 
 Arrays = dict[str, npt.NDArray[Any]]
 # (specification, batch, length of each dynamic axis, generator) → valid inputs, a different value in each
@@ -52,5 +52,13 @@ class Bundle:
 
     voice: Voice
     stages: tuple[Stage, ...]
-    symbols: dict[str, int]
+    symbols: Symbols
     sources: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a checkpoint becomes a voice: one of the voices in its folder, and the emotions that it is to offer."""
+
+    voice: str | None = None
+    emotions: tuple[str, ...] | None = None

@@ -16,7 +16,8 @@ import typer
 
 from export import profiles_page
 from export import repository as repositories
-from export.bundle import Bundle
+from export.bundle import Bundle, Choice
+from export.change import changing
 from export.errors import ExportError
 from export.families import fastspeech2
 from export.families.fastspeech2 import demo
@@ -37,7 +38,7 @@ class Family(str, Enum):
 
 
 # What loads a checkpoint of each family, and what compares one with reference arrays.
-BUNDLES: dict[Family, Callable[[Path, str], Bundle]] = {Family.fastspeech2: fastspeech2.bundle}
+BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {Family.fastspeech2: fastspeech2.bundle}
 VERIFIERS: dict[Family, Verifier] = {Family.fastspeech2: verify_fastspeech2}
 
 
@@ -73,13 +74,21 @@ def voice(
     checkpoint: CheckpointOption = demo.DIRECTORY,
     repository: Annotated[Path, typer.Option("--repository", help="Triton model repository.")] = REPOSITORY,
     precision: Annotated[Precision, typer.Option("--precision")] = Precision.fp32,
+    from_voice: Annotated[
+        str | None, typer.Option("--from-voice", help="Which voice of a folder that has several; the first by default.")
+    ] = None,
+    emotions: Annotated[
+        str | None, typer.Option("--emotions", help="Emotions that the voice was trained on, with commas between.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a voice of this name from elsewhere.")] = False,
 ) -> None:
     """Export a checkpoint into the model repository as a voice."""
+    named = None if emotions is None else tuple(part.strip() for part in emotions.split(",") if part.strip())
     with _one_line_errors():
         repositories.check_name(name)
         _report(f"reading {checkpoint}")
-        bundle = BUNDLES[family](checkpoint, name)
-        repositories.write_voice(bundle, repository, _report)
+        bundle = BUNDLES[family](checkpoint, name, Choice(from_voice, named))
+        repositories.write_voice(bundle, repository, _report, replace=replace)
     rate = bundle.voice.sample_rate
     typer.echo(f"voice {name} ({family.value}, {precision.value}, {rate} Hz) is in {repository}")
 
@@ -101,7 +110,9 @@ def configs(
         if check and stale:
             names = ", ".join(str(path) for path in stale)
             raise ExportError(f"out of step with the specifications: {names}; run: python -m export configs")
-        repositories.write_configs(repository, files)
+        if not check:
+            with changing(repository) as change:
+                repositories.put_configs(change, files)
     typer.echo(f"{len(files)} configs, {len(stale)} changed")
 
 
@@ -134,7 +145,7 @@ def verify(
 ) -> None:
     """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
     with _one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        stages = BUNDLES[family](checkpoint, family.value).stages
+        stages = BUNDLES[family](checkpoint, family.value, Choice()).stages
         rows = VERIFIERS[family](export_chain(stages, Path(folder)), reference, tolerance, end_to_end)
     passed = all(row.passed for row in rows)
     if as_json:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
+from export.errors import ExportError
 from export.profiles import Profile
 from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, TTS, PythonModel
 from export.specs import Axis, DType, StageSpec, TensorSpec
@@ -92,36 +93,58 @@ def _warm_up(config: pb.ModelConfig, spec: StageSpec, preferred: Sequence[int]) 
                 item.dims.extend(dims)
 
 
-def ensemble(voice: Voice, specs: Sequence[StageSpec], profile: Profile, *, is_default: bool) -> pb.ModelConfig:
+@dataclass(frozen=True)
+class Step:
+    """A model of an ensemble and the names of its tensors."""
+
+    model: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: str, interface: PythonModel | StageSpec) -> Step:
+        """The step that a model of this interface is."""
+        return cls(model, tuple(t.name for t in interface.inputs), tuple(t.name for t in interface.outputs))
+
+    @classmethod
+    def read(cls, path: Path) -> Step:
+        """The step that the model of a `config.pbtxt` is. Raises `ExportError`."""
+        try:
+            config = text_format.Parse(path.read_text(encoding="utf-8"), pb.ModelConfig())
+        except OSError as error:
+            raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
+        except text_format.ParseError as error:
+            raise ExportError(f"{path} is no model's config: export the voice again") from error
+        return cls(config.name, tuple(t.name for t in config.input), tuple(t.name for t in config.output))
+
+
+def ensemble(voice: Voice, stages: Mapping[str, Step], profile: Profile, *, is_default: bool) -> pb.ModelConfig:
     """Config of a voice's ensemble: text front end → encoder → aligner → decoder → vocoder → postprocess.
 
-    The front end must know the voice; only the repository's default voice may be left unnamed by a request.
-    It offers the voice's qualities that the profile has; if that would be none, all of them.
+    `stages` are the steps by their roles. The front end must know the voice; only the repository's default voice may be
+    left unnamed by a request. It offers the voice's qualities that the profile has; if that would be none, all of them.
     """
     inputs = [TensorSpec(t.name, t.dtype, t.axes, t.optional and (is_default or t.name != "VOICE")) for t in REQUEST]
     config = pb.ModelConfig(name=voice.name, platform="ensemble", max_batch_size=0)
     _tensors(config, inputs, ANSWER)
-    by_role = {spec.role: spec for spec in specs}
-    encoder, decoder = by_role["encoder"], by_role["decoder"]
-    vocoder = by_role[voice.qualities.get("balanced") or next(iter(voice.qualities.values()))]
-    steps: list[tuple[str, Any]] = [
-        (TEXT_FRONTEND.name, TEXT_FRONTEND),
-        (f"{voice.name}_{encoder.role}", encoder),
-        (ALIGNER.name, ALIGNER),
-        (f"{voice.name}_{decoder.role}", decoder),
-        (f"{voice.name}_{vocoder.role}", vocoder),
-        (POSTPROCESS.name, POSTPROCESS),
+    steps = [
+        Step.of(TEXT_FRONTEND.name, TEXT_FRONTEND),
+        stages["encoder"],
+        Step.of(ALIGNER.name, ALIGNER),
+        stages["decoder"],
+        stages[voice.qualities.get("balanced") or next(iter(voice.qualities.values()))],
+        Step.of(POSTPROCESS.name, POSTPROCESS),
     ]
-    used = {tensor.name for _, step in steps for tensor in step.inputs} | {tensor.name for tensor in ANSWER}
-    given = {tensor.name for tensor in inputs} | {tensor.name for _, step in steps for tensor in step.outputs}
-    for name, interface in steps:
-        step = config.ensemble_scheduling.step.add(model_name=name, model_version=-1)
-        for tensor in interface.inputs:
-            if tensor.name in given:
-                step.input_map[tensor.name] = tensor.name
-        for tensor in interface.outputs:
-            if tensor.name in used:
-                step.output_map[tensor.name] = tensor.name
+    used = {name for step in steps for name in step.inputs} | {tensor.name for tensor in ANSWER}
+    given = {tensor.name for tensor in inputs} | {name for step in steps for name in step.outputs}
+    for step in steps:
+        made = config.ensemble_scheduling.step.add(model_name=step.model, model_version=-1)
+        for name in step.inputs:
+            if name in given:
+                made.input_map[name] = name
+        for name in step.outputs:
+            if name in used:
+                made.output_map[name] = name
     offered = [quality for quality in voice.qualities if quality in profile.qualities]
     for name, value in voice.parameters(offered or list(voice.qualities)).items():
         config.parameters[name].string_value = value

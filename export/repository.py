@@ -9,25 +9,20 @@ from pathlib import Path
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export import configs, manifest
-from export.bundle import Bundle
+from export.bundle import Bundle, Stage
+from export.change import Change, changing
 from export.errors import ExportError
 from export.families.fastspeech2 import demo, stages
-from export.onnx_export import export_stage, write_atomically
+from export.onnx_export import export_stage
 from export.profile_values import PLAIN, PROFILES
 from export.profiles import Profile
 from export.shared_models import SHARED
 from export.specs import StageSpec
-from export.voice import FILE_NAME, Voice
+from export.voice import FILE_NAME, Voice, VoiceFile
 
 DEFAULT_VOICE = "demo"
 
 Report = Callable[[str], None]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically; an equal one is left alone, so that its time stamp tells of a change."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        write_atomically(path, text.encode("utf-8"))
 
 
 def check_name(name: str) -> None:
@@ -42,8 +37,19 @@ def voice_configs(voice: Voice, specs: Sequence[StageSpec]) -> dict[Path, str]:
     """The config files of a voice in every profile, by their path inside the repository."""
     files: dict[Path, str] = {}
     for spec in specs:
-        files |= _per_profile(partial(configs.stage, voice.name, spec))
-    return files | _per_profile(partial(configs.ensemble, voice, specs, is_default=voice.name == DEFAULT_VOICE))
+        files |= stage_configs(voice.name, spec)
+    steps = {spec.role: configs.Step.of(f"{voice.name}_{spec.role}", spec) for spec in specs}
+    return files | ensemble_configs(voice, steps)
+
+
+def stage_configs(voice: str, spec: StageSpec) -> dict[Path, str]:
+    """The config files of a voice's stage in every profile."""
+    return _per_profile(partial(configs.stage, voice, spec))
+
+
+def ensemble_configs(voice: Voice, steps: Mapping[str, configs.Step]) -> dict[Path, str]:
+    """The config files of a voice's ensemble in every profile; `steps` are its stages by their roles."""
+    return _per_profile(partial(configs.ensemble, voice, steps, is_default=voice.name == DEFAULT_VOICE))
 
 
 def checked_in_configs() -> dict[Path, str]:
@@ -72,37 +78,72 @@ def superfluous(repository: Path, files: Collection[Path]) -> list[Path]:
     return sorted(path for path in found if path not in files)
 
 
-def write_configs(repository: Path, files: Mapping[Path, str]) -> None:
-    """Write configs into a repository, and remove the models' superfluous ones."""
+def put_configs(change: Change, files: Mapping[Path, str]) -> None:
+    """Make configs a part of a change, and remove the models' superfluous ones."""
     for path, text in files.items():
-        write_text(repository / path, text)
-    for path in superfluous(repository, files):
-        (repository / path).unlink()
+        change.write_text(path, text)
+    for path in superfluous(change.repository, files):
+        change.remove(path)
 
 
-def write_voice(bundle: Bundle, repository: Path, report: Report) -> None:
+def put_stage(change: Change, voice: Voice, stage: Stage, sources: Mapping[str, str], report: Report) -> None:
+    """Export a stage's graph and its manifest as a part of a change. Raises `SpecError`."""
+    model_name = f"{voice.name}_{stage.spec.role}"
+    model = change.folder / model_name / "1" / "model.onnx"
+    report(f"exporting {model_name}")
+    accuracy = export_stage(stage, model)
+    text = manifest.manifest(
+        family=voice.family,
+        role=stage.spec.role,
+        model=model,
+        sources=sources,
+        precision=stage.spec.precisions[0].value,
+        accuracy=accuracy,
+    )
+    model.with_name(manifest.FILE_NAME).write_text(text, encoding="utf-8")
+    report(f"exported {model_name}: {accuracy}")
+
+
+def write_voice(bundle: Bundle, repository: Path, report: Report, *, replace: bool = False) -> None:
     """Export a voice's stages, configs and `voice.json` into a repository; `report` is told of each step.
 
-    Each file is written beside its place and renamed. Raises `SpecError` when a graph does not match its stage.
+    With `replace` a voice of that name from another checkpoint gives way. Raises `ExportError`, and the repository is
+    then as it was before.
     """
     voice = bundle.voice
-    for stage in bundle.stages:
-        model_name = f"{voice.name}_{stage.spec.role}"
-        model = repository / model_name / "1" / "model.onnx"
-        report(f"exporting {model_name}")
-        accuracy = export_stage(stage, model)
-        text = manifest.manifest(
-            family=voice.family,
-            role=stage.spec.role,
-            model=model,
-            sources=bundle.sources,
-            precision=stage.spec.precisions[0].value,
-            accuracy=accuracy,
+    sources = manifest.checksums(bundle.sources)
+    with changing(repository) as change:
+        before = _before(voice, sources, repository, replace=replace)
+        for stage in bundle.stages:
+            put_stage(change, voice, stage, sources, report)
+        put_configs(change, voice_configs(voice, [stage.spec for stage in bundle.stages]))
+        (change.folder / voice.name / "1").mkdir(parents=True, exist_ok=True)
+        change.write_text(Path(voice.name, FILE_NAME), voice.file(bundle.symbols, sources))
+        for role in sorted(set(before) - set(voice.stages)):
+            change.remove(Path(f"{voice.name}_{role}"))
+            report(f"removed {voice.name}_{role}, which the voice had before")
+
+
+def _before(voice: Voice, sources: Mapping[str, str], repository: Path, *, replace: bool) -> tuple[str, ...]:
+    """The stages of the voice that the new one takes the place of. Raises `ExportError` where it may not."""
+    file = repository / voice.name / FILE_NAME
+    if not file.is_file():
+        taken = [name for name in _models(voice.name, voice.stages) if (repository / name).exists()]
+        if taken and voice.name != DEFAULT_VOICE:
+            raise ExportError(f"{repository} has a model '{taken[0]}' already: choose another name for the voice")
+        return ()
+    try:
+        present = VoiceFile.read(file)
+    except ExportError:
+        # Of an older version, or damaged: exporting it again is the remedy.
+        return ()
+    if not replace and (present.voice.family, present.sources) != (voice.family, sources):
+        raise ExportError(
+            f"{repository} has a voice '{voice.name}' of another checkpoint ({present.voice.family}): choose another "
+            "name, or replace it with --replace"
         )
-        write_text(model.with_name(manifest.FILE_NAME), text)
-        report(f"exported {model_name}: {accuracy}")
-    write_configs(repository, voice_configs(voice, [stage.spec for stage in bundle.stages]))
-    # Triton wants a version folder even where there is nothing to put into it.
-    (repository / voice.name / "1").mkdir(parents=True, exist_ok=True)
-    # The voice file comes last: the text front end offers a voice when it finds one.
-    write_text(repository / voice.name / FILE_NAME, voice.file(bundle.symbols))
+    return present.voice.stages
+
+
+def _models(voice: str, roles: Sequence[str]) -> list[str]:
+    return [voice, *(f"{voice}_{role}" for role in roles)]

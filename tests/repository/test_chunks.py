@@ -8,12 +8,12 @@ from chunks import ChunkSizes, cut, windows
 from hypothesis import given
 from hypothesis import strategies as st
 
-TAIL, BUCKET = 24, 64
+LEAD, TAIL, BUCKET = 36, 24, 64
 SIZES = ChunkSizes(32, 256)
 
 
 def plan(frames, begins=True, sizes=SIZES):
-    return list(windows(frames, sizes, tail=TAIL, bucket=BUCKET, begins=begins))
+    return list(windows(frames, sizes, lead=LEAD, tail=TAIL, bucket=BUCKET, begins=begins))
 
 
 frame_counts = st.integers(1, 1300)
@@ -30,7 +30,7 @@ def test_windows_cover_every_frame_once_in_order(frames, begins, sizes):
 def test_every_kept_frame_has_its_context(frames, begins, sizes):
     for window in plan(frames, begins, sizes):
         first = window.start + window.skip
-        assert window.start == max(0, first - TAIL)
+        assert window.start == max(0, first - LEAD)
         assert window.stop >= first + window.keep + TAIL
 
 
@@ -39,7 +39,7 @@ def test_windows_fill_whole_buckets_and_are_bounded(frames, begins, sizes):
     for window in plan(frames, begins, sizes):
         length = window.stop - window.start
         assert length % BUCKET == 0
-        assert length <= sizes.largest + 3 * TAIL + 2 * BUCKET
+        assert length <= sizes.largest + 2 * LEAD + TAIL + 2 * BUCKET
 
 
 def test_the_first_window_of_a_request_is_small_and_they_grow():

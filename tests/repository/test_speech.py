@@ -51,8 +51,8 @@ class Models:
             return {"problem": strings(json.dumps(problem))}
         rate = self.rates.get(block["voice"], RATE)
         about = {"voice": block["voice"], "unit_bucket": 16, "vocoders": self.vocoders, "pause": self.pause}
-        about |= {"frame_tail": TAIL, "frame_bucket": BUCKET, "hop_length": HOP, "sample_rate": rate}
-        about |= {"text": block["text"], "notices": self.notices}
+        about |= {"frame_lead": TAIL, "frame_tail": TAIL, "frame_bucket": BUCKET, "hop_length": HOP}
+        about |= {"sample_rate": rate, "text": block["text"], "notices": self.notices}
         one = np.ones((1, 1), dtype=np.float32)
         controls = dict.fromkeys(("speed", "pitch", "contour", "energy"), one)
         return controls | {
@@ -207,6 +207,12 @@ def test_a_missing_quality_is_answered_by_another_and_said_once(speak):
     assert [event["quality"] for event in events] == ["balanced", "balanced"]
     assert [notice["kind"] for event in events for notice in event["notices"]] == ["quality"]
     assert "demo_melgan" in models.called
+
+
+def test_a_quality_that_was_not_asked_for_is_not_missed(speak):
+    _, events, _ = speak("你好", quality=None, vocoders={"high": "melgan"})
+    assert [event["quality"] for event in events] == ["high"]
+    assert not events[0]["notices"]
 
 
 def test_a_degraded_service_answers_with_the_fast_vocoder_and_says_so(speak):

@@ -13,6 +13,7 @@ from pathlib import Path
 from export.errors import CheckpointError
 from export.families.fastspeech2.checkpoint import ACOUSTIC, SAMPLE_RATE, SYMBOLS, VOCODER
 from export.families.fastspeech2.modules import FastSpeech2Config
+from export.mel import MelFormat
 from export.style.attributes import ATTRIBUTES
 from export.vocoders.mb_melgan import MultiBandMelGANConfig
 from export.voice import Limits, Range, Voice
@@ -57,10 +58,24 @@ def voice(name: str, hop_length: int) -> Voice:
         # Where Whisper still understands it (docs/benchmarks.md); upwards the pitch saturates. The contour is
         # understood anywhere, but below 0.4 the voice turns back and above 2.5 nothing more comes (docs/styles.md).
         limits=Limits(Range(0.5, 1.75), pitch=Range(-4.0, 3.5), contour=Range(0.4, 2.5), energy=Range(-6.0, 6.0)),
+        # TensorFlowTTS's preprocessing of the Baker recordings, which the package does not carry the statistics of.
+        mel=MelFormat(
+            sample_rate=SAMPLE_RATE,
+            hop_length=hop_length,
+            bands=ACOUSTIC_CONFIG.bands,
+            n_fft=2048,
+            win_length=1200,
+            fmin=80.0,
+            fmax=7600.0,
+            scale="log10",
+            statistics=None,
+            normalised=True,
+        ),
         max_clauses=8,
         max_units=100,
         unit_bucket=16,
         frame_bucket=64,
+        frame_lead=24,
         frame_tail=24,
     )
 

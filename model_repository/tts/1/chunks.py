@@ -1,8 +1,8 @@
 """Which frames of a mel spectrogram go through the vocoder at once.
 
-A vocoder's sample depends on at most `tail` frames to either side. A window therefore carries that many frames more on
-each side than it is asked for, and what it gives in the middle is what the whole clause would have given there. Every
-window fills whole buckets, so that the batcher finds equal shapes.
+A vocoder's sample depends on at most `lead` frames before its own and `tail` frames after it. A window therefore carries
+that many frames more than it is asked for, and what it gives in the middle is what the whole clause would have given
+there. Every window fills whole buckets, so that the batcher finds equal shapes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ChunkSizes:
     largest: int
 
 
-def windows(frames: int, sizes: ChunkSizes, *, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
+def windows(frames: int, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
     """The windows of a clause of `frames` frames, in order and without gap.
 
     `begins` says that the request has not been heard yet: its first windows are small and grow, the others are as large
@@ -43,10 +43,10 @@ def windows(frames: int, sizes: ChunkSizes, *, tail: int, bucket: int, begins: b
     at = 0
     size = sizes.first if begins else sizes.largest
     while at < frames:
-        left = min(at, tail)
+        left = min(at, lead)
         length = _padded(left + size + tail, bucket)
         keep = length - left - tail
-        if frames - at <= keep + min(keep, tail):
+        if frames - at <= keep + min(keep, lead):
             # A last window of a few frames would cost as much as its context: it joins this one.
             keep = frames - at
             length = _padded(left + keep + tail, bucket)

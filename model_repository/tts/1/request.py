@@ -57,14 +57,14 @@ _PLACE: dict[str, Callable[[Any], Any]] = {"block": int, "sent": int, "done": in
 
 @dataclass(frozen=True)
 class Request:
-    """`text` as it came, `quality` by its canonical name, `style` as asked, and the inputs for the text front end.
+    """`text` and `style` as they came, `quality` by its canonical name, and the inputs for the text front end.
 
-    `part_seconds` is after how much audio the client wants to ask for the rest itself, 0 for never; `start` is where
+    A request need not ask for a quality or a style. `part_seconds` is after how much audio the client wants to ask for the rest itself, 0 for never; `start` is where
     the rest begins that it now asks for.
     """
 
     text: str
-    quality: str
+    quality: str | None
     style: str | None
     options: Arrays
     part_seconds: int = 0
@@ -76,7 +76,8 @@ class Request:
         text = _text("TEXT", inputs) or ""
         if len(text) > MAX_TEXT:
             raise RequestError(f"text has {len(text)} characters, the most is {MAX_TEXT}: send it in parts")
-        quality = check_quality(_text("QUALITY", inputs))
+        asked = _text("QUALITY", inputs)
+        quality = check_quality(asked) if asked else None
         options = {name: inputs[name] for name in PASSED_ON if name in inputs}
         part, resume = parameters.get("part_seconds", 0), parameters.get("resume")
         if isinstance(part, bool) or not isinstance(part, int) or part < 0:
@@ -85,9 +86,9 @@ class Request:
         return cls(text, quality, _text("STYLE", inputs) or None, options, part, start)
 
 
-def check_quality(asked: str | None) -> str:
+def check_quality(asked: str) -> str:
     """The quality's canonical name. Raises `RequestError`."""
-    quality = _ALIASES.get(asked or DEFAULT_QUALITY, asked or DEFAULT_QUALITY)
+    quality = _ALIASES.get(asked, asked)
     if quality not in QUALITIES:
         raise RequestError(f"quality '{quality[:40]}' is not known; it must be one of {', '.join(QUALITIES)}")
     return quality

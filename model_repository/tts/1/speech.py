@@ -13,7 +13,7 @@ from chunks import ChunkSizes, cut, windows
 from errors import RequestError, TextRefusedError
 from events import Piece, Timeline
 from pipeline import ahead
-from request import Request, choose_vocoder
+from request import DEFAULT_QUALITY, Request, choose_vocoder
 from stages import Clause, Spectrogram, Stages
 
 
@@ -166,14 +166,15 @@ class Speech:
         """Vocode a clause chunk by chunk."""
         clause, policy = item.clause, self._policy()
         about = clause.about
-        asked = policy.quality or self._request.quality
+        asked = policy.quality or self._request.quality or DEFAULT_QUALITY
         quality, vocoder = choose_vocoder(asked, about["vocoders"])
         timing = item.spectrogram.timing
         notices = [*item.notices, *timing["notices"], *_replaced(self._request.quality, quality, policy)]
         timeline.begin(timing, notices, quality)
         hop = about["hop_length"]
         frames = item.spectrogram.frames
-        steps = windows(frames, policy.chunks, tail=about["frame_tail"], bucket=about["frame_bucket"], begins=begins)
+        lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
+        steps = windows(frames, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins)
         spoken = 0
         for window in steps:
             mel = cut(item.spectrogram.mel, window)
@@ -186,10 +187,10 @@ class Speech:
         timeline.end(item.characters, float(about["pause"]))
 
 
-def _replaced(asked: str, answered: str, policy: Policy) -> list[dict[str, str]]:
+def _replaced(asked: str | None, answered: str, policy: Policy) -> list[dict[str, str]]:
     """Notices for what was done otherwise than asked."""
     notices = [policy.notice] if policy.notice else []
-    if policy.quality is None and asked != answered:
+    if policy.quality is None and asked not in (None, answered):
         message = f"this voice has no quality '{asked}': '{answered}' answered"
         notices.append({"kind": "quality", "text": asked, "message": message})
     return notices
