@@ -41,7 +41,7 @@ class Change:
         self.removed.append(path)
 
     def _apply(self) -> None:
-        """Move everything into place. A voice's file comes last: the text front end offers a voice when it finds one."""
+        """Move everything into place; a voice's file last: the text front end offers a voice when it finds one."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         for file in sorted(files, key=lambda path: path.name == FILE_NAME):
             target = self.repository / file.relative_to(self.folder)

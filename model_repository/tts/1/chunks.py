@@ -1,8 +1,8 @@
 """Which frames of a mel spectrogram go through the vocoder at once.
 
-A vocoder's sample depends on at most `lead` frames before its own and `tail` frames after it. A window therefore carries
-that many frames more than it is asked for, and what it gives in the middle is what the whole clause would have given
-there. Every window fills whole buckets, so that the batcher finds equal shapes.
+A vocoder's sample depends on at most `lead` frames before its own and `tail` frames after it. A window therefore
+carries that many frames more than it is asked for, and what it gives in the middle is what the whole clause would have
+given there. Every window fills whole buckets, so that the batcher finds equal shapes.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ _PLACE: dict[str, Callable[[Any], Any]] = {"block": int, "sent": int, "done": in
 class Request:
     """`text` and `style` as they came, `quality` by its canonical name, and the inputs for the text front end.
 
-    A request need not ask for a quality or a style. `part_seconds` is after how much audio the client wants to ask for the rest itself, 0 for never; `start` is where
-    the rest begins that it now asks for.
+    A request need not ask for a quality or a style. `part_seconds` is after how much audio the client wants to ask for
+    the rest itself, 0 for never; `start` is where the rest begins that it now asks for.
     """
 
     text: str
