@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import triton_python_backend_utils as pb_utils
 from calls import Caller
 from door import FrontDoor
 from events import Piece
-from installed import installed_voices
+from installed import hold, installed_voices
 from model_control import ControlError, NotManaged
 from pool import VoicePool
 from readings import Sampler
@@ -39,9 +40,15 @@ class TritonPythonModel:
             settings = Settings.parse({name: value["string_value"] for name, value in parameters.items()})
         except ValueError as error:
             raise pb_utils.TritonModelException(f"the config of tts: {error}") from error
+        repository = Path(args["model_repository"]).parent
+        try:
+            self._held = hold(repository)
+        except BlockingIOError as error:
+            message = f"{repository} is being exported into: start the server when that is done"
+            raise pb_utils.TritonModelException(message) from error
         telemetry = Telemetry(pb_utils.MetricFamily)
         pool = VoicePool(_Control(), settings, time.monotonic, telemetry)
-        for voice, stages in installed_voices(Path(args["model_repository"]).parent).items():
+        for voice, stages in installed_voices(repository).items():
             pool.adopt(voice, stages)
         self._door = FrontDoor(
             settings,
@@ -64,6 +71,7 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """Let the requests in flight end."""
         self._door.close()
+        os.close(self._held)
 
 
 def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
