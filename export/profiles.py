@@ -7,6 +7,7 @@ reason (`Profile.like`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -34,7 +35,7 @@ class Serving:
 class Profile:
     """Values for one kind of machine; `why` has a reason for each field after it.
 
-    The fields from `max_in_flight` on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
+    The fields from `qualities` on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
     free memory below which and `…_used_fraction` the share of used memory above which that step of degradation is
     taken, on the host and on each GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
     """
@@ -74,7 +75,7 @@ class Profile:
     def router_parameters(self) -> dict[str, str]:
         """The config parameters of the model `tts`."""
         names = [field.name for field in fields(self)]
-        values = {name: getattr(self, name) for name in names[names.index("max_in_flight") :]}
+        values = {name: getattr(self, name) for name in names[names.index("qualities") :]}
         return {name: _text(value) for name, value in values.items()}
 
     def like(self, name: str, hardware: str, **changes: tuple[Any, str]) -> Profile:
@@ -84,5 +85,7 @@ class Profile:
         return replace(self, name=name, hardware=hardware, why=why, **values)
 
 
-def _text(value: float) -> str:
+def _text(value: float | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return str(int(value)) if value == int(value) else repr(value)

@@ -14,10 +14,11 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from client import Synthesizer
 from export import configs, profiles_page
+from export.change import changing
 from export.families.fastspeech2 import demo, stages
 from export.profile_values import GIB, PLAIN, PROFILES
 from export.profiles import Profile
-from export.repository import checked_in_configs, superfluous, voice_configs, write_configs
+from export.repository import checked_in_configs, put_configs, superfluous, voice_configs
 from export.specs import Axis, DType, Precision, StageKind, StageSpec, TensorSpec, Warmup
 from server import ServerOptions, TritonServer
 
@@ -132,9 +133,10 @@ def test_a_stages_kind_follows_from_its_role(role, kind):
 def test_a_voice_offers_only_the_qualities_that_the_profile_has():
     voice = replace(demo.voice("demo", 300), qualities={"high": "melgan", "balanced": "melgan"})
     specs = stages.specs(demo.ACOUSTIC_CONFIG, demo.VOCODER_CONFIG)
+    steps = {spec.role: configs.Step.of(f"demo_{spec.role}", spec) for spec in specs}
 
     def offered(one, profile):
-        config = configs.ensemble(one, specs, PROFILES[profile], is_default=True)
+        config = configs.ensemble(one, steps, PROFILES[profile], is_default=True)
         return json.loads(config.parameters["qualities"].string_value)
 
     assert offered(voice, "h100") == ["high", "balanced"]
@@ -162,7 +164,8 @@ def test_a_profile_that_is_no_more_leaves_no_config_behind(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).touch()
     assert superfluous(tmp_path, files) == [Path("m/configs/old.pbtxt")]
-    write_configs(tmp_path, files)
+    with changing(tmp_path) as change:
+        put_configs(change, files)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.pbtxt"))
     assert left == ["m/config.pbtxt", "m/configs/new.pbtxt", "other/configs/old.pbtxt"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from errors import RequestError
-from request import Place, Request, check_quality, choose_vocoder
+from request import QUALITIES, Place, Request, check_quality, choose_vocoder
 
 
 def read(parameters=None, **inputs):
@@ -22,7 +22,18 @@ def read(parameters=None, **inputs):
     ],
 )
 def test_a_quality_falls_to_the_next_one_down_and_else_up(asked, have, answered):
-    assert choose_vocoder(asked, have) == (answered, have[answered])
+    assert choose_vocoder(asked, have, QUALITIES) == (answered, have[answered])
+
+
+@pytest.mark.parametrize(
+    ("have", "answered"),
+    [
+        ({"high": "hifigan", "balanced": "melgan", "fast": "fastmelgan"}, "balanced"),
+        ({"high": "hifigan"}, "high"),
+    ],
+)
+def test_a_quality_that_is_not_offered_answers_only_where_there_is_no_other(have, answered):
+    assert choose_vocoder("high", have, ("balanced", "fast")) == (answered, have[answered])
 
 
 def test_qualities_may_be_asked_for_in_chinese():

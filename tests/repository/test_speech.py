@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from chunks import ChunkSizes
 from errors import RefusedError, RequestError, TextRefusedError
-from request import Place, Request
+from request import QUALITIES, Place, Request
 from speech import Policy, Speech
 from stages import Stages
 
 RATE, HOP, TAIL, BUCKET = 24000, 300, 24, 64
-PLENTY = Policy(ChunkSizes(32, 256))
+PLENTY = Policy(ChunkSizes(32, 256), QUALITIES)
 
 
 def strings(*texts):
@@ -217,7 +217,7 @@ def test_a_quality_that_was_not_asked_for_is_not_missed(speak):
 
 def test_a_degraded_service_answers_with_the_fast_vocoder_and_says_so(speak):
     notice = {"kind": "degraded", "text": "light", "message": "memory is short"}
-    policy = Policy(ChunkSizes(32, 128), "fast", notice)
+    policy = Policy(ChunkSizes(32, 128), QUALITIES, "fast", notice)
     _, events, models = speak("你好", policy=policy, vocoders={"balanced": "melgan", "fast": "fast"}, frames=300)
     assert events[0]["notices"] == [notice]
     assert events[0]["quality"] == "fast"

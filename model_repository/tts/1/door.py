@@ -191,10 +191,10 @@ class FrontDoor:
         allowed = self._allowed(step)
         sizes = ChunkSizes(self._settings.first_chunk_frames, allowed.chunk_frames)
         if step is Step.FULL:
-            return Policy(sizes)
+            return Policy(sizes, self._settings.qualities)
         message = f"{self._governor.reason}: {_DONE[step]}"
         notice = {"kind": "degraded", "text": step.name.lower(), "message": message}
-        return Policy(sizes, "fast" if allowed.fastest else None, notice)
+        return Policy(sizes, self._settings.qualities, "fast" if allowed.fastest else None, notice)
 
     def _allowed(self, step: Step) -> Allowance:
         """What a step leaves of the settings' bounds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -94,12 +94,16 @@ def check_quality(asked: str) -> str:
     return quality
 
 
-def choose_vocoder(quality: str, vocoders: Mapping[str, str]) -> tuple[str, str]:
-    """The quality that will answer and its vocoder's role: the one asked for, else the next one down, else up."""
+def choose_vocoder(quality: str, vocoders: Mapping[str, str], offered: Sequence[str]) -> tuple[str, str]:
+    """The quality that will answer and its vocoder's role: the one asked for, else the next one down, else up.
+
+    Of a voice's `vocoders` (quality → role) those are taken that the service offers, if there are any.
+    """
     at = QUALITIES.index(quality)
+    choice = {name: role for name, role in vocoders.items() if name in offered} or vocoders
     for candidate in (*QUALITIES[at:], *reversed(QUALITIES[:at])):
-        if candidate in vocoders:
-            return candidate, vocoders[candidate]
+        if candidate in choice:
+            return candidate, choice[candidate]
     raise RequestError("this voice has no vocoder: export it again")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from governor import Limit, Thresholds
+from request import QUALITIES
 
 _Number = TypeVar("_Number", int, float)
 
@@ -28,7 +29,7 @@ class Settings:
     In the thresholds, `…_free_bytes` is the free memory below which and `…_used_fraction` the share of used memory
     above which that step of degradation is taken, on the host and on each GPU alike; 0 switches one off. Of the times,
     `idle_unload_seconds` 0 is never and `queue_wait_seconds` 0 switches that rule off. `max_loaded_voices` 0 is no
-    bound.
+    bound. A voice's `qualities` that are not among these are not offered, unless it has no others.
     """
 
     max_in_flight: int = 16
@@ -46,6 +47,7 @@ class Settings:
     shed_used_fraction: float = 0.0
     queue_wait_seconds: float = 0.0
     recover_seconds: float = 10.0
+    qualities: tuple[str, ...] = QUALITIES
     presets: tuple[Preset, ...] = ()
 
     @classmethod
@@ -63,6 +65,8 @@ class Settings:
         for name, text in parameters.items():
             if name == "presets":
                 values[name] = _presets(text)
+            elif name == "qualities":
+                values[name] = _qualities(text)
             elif name in known:
                 kind = int if isinstance(getattr(cls, name), int) else float
                 values[name] = _number(name, text, kind)
@@ -115,6 +119,16 @@ def _number(name: str, text: str, kind: type[_Number]) -> _Number:
         bounds = f"from {lowest} to 1" if highest == 1.0 else "above 0" if positive else f"of {lowest} or more"
         raise ValueError(f"parameter '{name}' is '{text[:40]}': it must be {wanted} {bounds}")
     return value
+
+
+def _qualities(text: str) -> tuple[str, ...]:
+    try:
+        names = tuple(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"parameter 'qualities' must be a JSON list of names: {error}") from error
+    if not names or not set(names) <= set(QUALITIES):
+        raise ValueError(f"parameter 'qualities' is {text[:80]}: it must be a list of some of {', '.join(QUALITIES)}")
+    return names
 
 
 def _presets(text: str) -> tuple[Preset, ...]:

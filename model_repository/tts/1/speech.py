@@ -19,9 +19,12 @@ from stages import Clause, Spectrogram, Stages
 
 @dataclass(frozen=True)
 class Policy:
-    """What the service can afford now: the sizes of the chunks, a quality that replaces the one asked for, and why."""
+    """What the service can afford: the sizes of the chunks and the qualities that it offers; and, when it cannot now
+    afford more, the quality that replaces any other and the notice that says why.
+    """
 
     chunks: ChunkSizes
+    offered: tuple[str, ...]
     quality: str | None = None
     notice: dict[str, str] | None = None
 
@@ -167,7 +170,7 @@ class Speech:
         clause, policy = item.clause, self._policy()
         about = clause.about
         asked = policy.quality or self._request.quality or DEFAULT_QUALITY
-        quality, vocoder = choose_vocoder(asked, about["vocoders"])
+        quality, vocoder = choose_vocoder(asked, about["vocoders"], policy.offered)
         timing = item.spectrogram.timing
         notices = [*item.notices, *timing["notices"], *_replaced(self._request.quality, quality, policy)]
         timeline.begin(timing, notices, quality)
@@ -191,6 +194,6 @@ def _replaced(asked: str | None, answered: str, policy: Policy) -> list[dict[str
     """Notices for what was done otherwise than asked."""
     notices = [policy.notice] if policy.notice else []
     if policy.quality is None and asked not in (None, answered):
-        message = f"this voice has no quality '{asked}': '{answered}' answered"
+        message = f"quality '{asked}' is not to be had of this voice here: '{answered}' answered"
         notices.append({"kind": "quality", "text": asked, "message": message})
     return notices
