@@ -25,7 +25,7 @@ from export.families.fastspeech2.modules import (
 )
 from export.families.fastspeech2.pitch import PITCH_CURVE
 from export.families.fastspeech2.tflite_reader import Array, TfliteFile
-from export.vocoders.mb_melgan import MultiBandMelGAN, MultiBandMelGANConfig
+from export.vocoders.melgan import MelGAN, MelGANConfig
 
 ACOUSTIC = "fastspeech2_quan.tflite"
 VOCODER = "mb_melgan.tflite"
@@ -42,9 +42,9 @@ class Checkpoint:
 
     encoder: Encoder
     decoder: Decoder
-    vocoder: MultiBandMelGAN
+    vocoder: MelGAN
     config: FastSpeech2Config
-    vocoder_config: MultiBandMelGANConfig
+    vocoder_config: MelGANConfig
     symbols: dict[str, int]
     files: tuple[Path, ...]
 
@@ -186,7 +186,7 @@ def _load_folded_conv(conv: nn.Conv1d, file: TfliteFile, index: int) -> None:
     _copy(conv.bias, bias * scale + shift, scope)
 
 
-def _load_vocoder(file: TfliteFile) -> tuple[MultiBandMelGAN, MultiBandMelGANConfig]:
+def _load_vocoder(file: TfliteFile) -> tuple[MelGAN, MelGANConfig]:
     """Weights come in the graph's order: each (transposed) convolution is followed by the addition of its bias."""
     weights: list[tuple[str, Array]] = []
     biases: list[Array] = []
@@ -204,7 +204,7 @@ def _load_vocoder(file: TfliteFile) -> tuple[MultiBandMelGAN, MultiBandMelGANCon
         raise CheckpointError(f"{file.path} is not a multi-band MelGAN")
     *body, (_, analysis), (_, taps) = weights
     stages = len(ups) - 1
-    config = MultiBandMelGANConfig(
+    config = MelGANConfig(
         bands=body[0][1].shape[3],
         channels=(body[0][1].shape[0], *(value.shape[0] for value in ups[:-1])),
         scales=tuple(value.shape[1] // 2 for value in ups[:-1]),
@@ -212,8 +212,9 @@ def _load_vocoder(file: TfliteFile) -> tuple[MultiBandMelGAN, MultiBandMelGANCon
         stacks=((len(body) - 2) // stages - 1) // 3,
         subbands=ups[-1].shape[0],
         taps=taps.shape[2],
+        odd_right=True,
     )
-    vocoder = MultiBandMelGAN(config)
+    vocoder = MelGAN(config)
     layers = vocoder.convolutions()
     if len(layers) != len(body):
         raise CheckpointError(f"{file.path} has {len(body)} convolutions where a multi-band MelGAN has {len(layers)}")
@@ -221,6 +222,7 @@ def _load_vocoder(file: TfliteFile) -> tuple[MultiBandMelGAN, MultiBandMelGANCon
         _copy(layer.weight, _transposed_weight(value) if code == "TRANSPOSE_CONV" else _conv_weight(value), f"conv {i}")
         assert layer.bias is not None
         _copy(layer.bias, bias, f"bias {i}")
+    assert vocoder.synthesis is not None
     _copy(vocoder.synthesis.upsample.weight, _transposed_weight(analysis), "PQMF")
     _copy(vocoder.synthesis.filter.weight, _conv_weight(taps), "PQMF")
     return vocoder, config

