@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 import tritonclient.grpc as grpcclient
-from conftest import tensor
 from own_server import Copy, eventually, front_door
+from triton_calls import tensor
 
 from client import ServiceUnavailable
 
