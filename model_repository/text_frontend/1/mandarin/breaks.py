@@ -12,6 +12,8 @@ from .tokens import Token
 # Particles that lean on the word before them, and words that lean on the one after.
 _ENCLITICS = words("enclitics.txt")
 _PROCLITICS = words("proclitics.txt")
+# What a number counts or names: 3月, 5日.
+_MEASURES = words("measures.txt")
 # Conjunctions, prepositions and the like: a phrase may end before them.
 _OPENERS = words("phrase_openers.txt")
 _MIN_PHRASE = 4
@@ -32,7 +34,8 @@ def assign_breaks(tokens: Sequence[Token]) -> None:
 
 def _break(token: Token, following: Token, since: int, remaining: int) -> int:
     one_number = token.group >= 0 and token.group == following.group
-    if one_number or following.spoken in _ENCLITICS or token.spoken in _PROCLITICS:
+    counted = token.kind == "number" and following.spoken in _MEASURES
+    if one_number or counted or following.spoken in _ENCLITICS or token.spoken in _PROCLITICS:
         return BREAK_NONE
     if remaining >= _MIN_PHRASE - 1:
         if following.spoken in _OPENERS and since >= _MIN_PHRASE:

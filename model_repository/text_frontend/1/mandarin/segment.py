@@ -13,6 +13,12 @@ with warnings.catch_warnings():
     import jieba
 
 _COUNTED = re.compile("第?[一二三四五六七八九十百]+[行只种重]")
+# jieba's dictionary lists compounds from glossaries with this count: nobody counted them in a text. Where both halves
+# are common words, those are the words, and have the better readings: 今天天气, 儿童音乐.
+_UNCOUNTED = 3
+_COMMON = 1000
+# Its reading depends on the other half: 不良分子, 化学分子.
+_UNSURE = "分子"
 
 
 class Segmenter:
@@ -40,6 +46,8 @@ class Segmenter:
             # 三行 and 五只 are in the dictionary, but their measure word is to be read by context.
             if word not in self._phrases and _COUNTED.fullmatch(word):
                 words += (word[:-1], word[-1])
+            elif word not in self._phrases and self._is_collocation(word):
+                words += (word[:2], word[2:])
             else:
                 words.append(word)
         return words
@@ -59,6 +67,11 @@ class Segmenter:
     def is_adjective(self, word: str) -> bool:
         """Whether the word is chiefly an adjective."""
         return word in self._adjectives
+
+    def _is_collocation(self, word: str) -> bool:
+        if len(word) != 4 or self.frequency(word) > _UNCOUNTED or _UNSURE in word:
+            return False
+        return min(self.frequency(word[:2]), self.frequency(word[2:])) >= _COMMON
 
     def _tagged(self) -> tuple[frozenset[str], frozenset[str]]:
         verbs, adjectives = set(), set()
