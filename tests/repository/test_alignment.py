@@ -16,6 +16,11 @@ durations = st.lists(st.floats(0, 60, width=32), min_size=1, max_size=120).map(l
 speeds = st.floats(0.5, 2.0)
 
 
+def some(values):
+    """Some of the units."""
+    return st.lists(st.integers(0, len(values) - 1), unique=True)
+
+
 @given(durations)
 def test_at_natural_speed_each_duration_is_rounded_on_its_own_and_none_is_unheard(values):
     assert frame_counts(values, 1.0).tolist() == np.maximum(np.rint(values), 1).astype(int).tolist()
@@ -23,15 +28,32 @@ def test_at_natural_speed_each_duration_is_rounded_on_its_own_and_none_is_unhear
 
 @given(durations, speeds, st.data())
 def test_a_clause_is_as_long_as_its_speed_says_to_within_half_a_frame(values, speed, data):
-    pauses = data.draw(st.lists(st.integers(0, len(values) - 1), unique=True))
-    natural, scaled = frame_counts(values, 1.0).sum(), frame_counts(values, speed, pauses).sum()
-    assert abs(scaled - max(natural / speed, len(values))) <= 0.5 + 1e-6
+    pauses, vanishing = data.draw(some(values)), data.draw(some(values))
+    natural = frame_counts(values, 1.0, vanishing=vanishing).sum()
+    scaled = frame_counts(values, speed, pauses, vanishing).sum()
+    assert abs(scaled - max(natural / speed, len(values) - len(vanishing))) <= 0.5 + 1e-6
 
 
 @given(durations, speeds, st.data())
-def test_no_unit_is_unheard_however_fast(values, speed, data):
-    pauses = data.draw(st.lists(st.integers(0, len(values) - 1), unique=True))
-    assert (frame_counts(values, speed, pauses) >= 1).all()
+def test_no_unit_is_unheard_however_fast_unless_it_may_vanish(values, speed, data):
+    pauses, vanishing = data.draw(some(values)), data.draw(some(values))
+    counts = frame_counts(values, speed, pauses, vanishing)
+    assert (counts >= 0).all()
+    assert (np.delete(counts, vanishing) >= 1).all()
+
+
+@given(durations, st.data())
+def test_a_unit_that_may_vanish_is_rounded_like_the_others_but_down_to_nothing(values, data):
+    vanishing = data.draw(some(values))
+    counts = frame_counts(values, 1.0, vanishing=vanishing)
+    assert counts[vanishing].tolist() == np.rint(values[vanishing]).astype(int).tolist()
+    assert np.delete(counts, vanishing).tolist() == frame_counts(np.delete(values, vanishing), 1.0).tolist()
+
+
+def test_a_unit_without_a_frame_stays_without_at_any_speed():
+    values = np.array([8, 0.4, 16, 0], dtype=np.float32)
+    for speed in (0.5, 1.0, 1.5, 2.0):
+        assert frame_counts(values, speed, [1, 3], [1, 3])[[1, 3]].tolist() == [0, 0]
 
 
 def test_fast_speech_takes_more_from_the_pauses_than_from_the_words():
@@ -65,6 +87,7 @@ def clause(**changes):
         "words": [["你好", 1, 4]],
         "phones": ["sil", "n", "i2", "h", "sil"],
         "pauses": [0, 4],
+        "vanishing": [],
         "tight": [],
         "sample_rate": 24000,
         "hop_length": 300,
@@ -93,6 +116,23 @@ def test_a_unit_without_a_label_continues_the_phone_before_it():
     _, _, timings = align(values, np.array([5]), np.array([1.0]), [clause(phones=["sil", "n", "i2", "", "sil"])])
     (word,) = json.loads(timings[0])["words"]
     assert word["phones"][-1] == {"phone": "i2", "start": 0.15, "end": 0.45}
+
+
+def test_a_break_that_nobody_hears_takes_no_time_and_frames_fill_whole_buckets():
+    values = np.array([[4.0, 8.0, 0.2, 8.0, 16.0, 0.0]], dtype=np.float32)
+    text = clause(
+        words=[["你", 0, 2], ["好", 3, 5]],
+        phones=["n", "i3", "#1", "h", "ao3", "#4"],
+        pauses=[2, 5],
+        vanishing=[2, 5],
+        frame_bucket=48,
+        frame_tail=20,
+    )
+    rows, lengths, timings = align(values, np.array([6]), np.array([1.0]), [text])
+    assert (rows.shape, lengths.tolist()) == ((1, 96), [36])
+    assert not {2, 5} & set(rows[0, :36].tolist())
+    first, second = json.loads(timings[0])["words"]
+    assert first["end"] == second["start"] == 0.15
 
 
 def test_padding_units_are_not_heard():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from mandarin import Frontend
 from speaking import Speaking
+from text_helpers import shelve, voice_json
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,12 @@ def frontend() -> Frontend:
 
 
 @pytest.fixture(scope="session")
-def speaking(repository: Path) -> Speaking:
-    """All that the model does, with the demo voice."""
-    return Speaking(repository)
+def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a voice like the demo voice."""
+    return shelve(tmp_path_factory.mktemp("voices"), voice_json("demo"))
+
+
+@pytest.fixture(scope="session")
+def speaking(voices: Path) -> Speaking:
+    """All that the model does, with that voice."""
+    return Speaking(voices)

@@ -6,8 +6,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mandarin import Analysis, BakerUnits, Clause, Frontend, TextError
-from text_helpers import analyze, cost, symbols
+from mandarin import Analysis, BakerUnits, Clause, Frontend, SambertUnits, TextError, UnitEncoder
+from text_helpers import analyze, cost, sambert_symbols, symbols
 
 SENTENCE = "今天天气很好，我们一起去公园里散步、聊天、看花，然后回家吃饭，晚上再看一场电影，最后早点休息。"
 
@@ -86,6 +86,10 @@ def test_nothing_to_say(frontend: Frontend, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+ENCODERS: tuple[UnitEncoder, ...] = (
+    BakerUnits(symbols()),
+    SambertUnits(sambert_symbols(), "happy", "F7", 1.5),
+)
 ANY = st.text(max_size=80) | st.text(
     alphabet="你好一不得地了着儿的行长重三"
     "0123456789.,:-/%+= \n，。！？、“”（）…—aAzZvx@#￥$~℃²½😀\u200d\ufe0f\ud800αЖあ",
@@ -94,9 +98,8 @@ ANY = st.text(max_size=80) | st.text(
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
-@given(text=ANY, limit=st.sampled_from([6, 30, 100]))
-def test_any_text_is_encodable_or_refused(frontend: Frontend, text: str, limit: int) -> None:
-    units = BakerUnits(symbols())
+@given(text=ANY, limit=st.sampled_from([6, 30, 100]), units=st.sampled_from(ENCODERS))
+def test_any_text_is_encodable_or_refused(frontend: Frontend, text: str, limit: int, units: UnitEncoder) -> None:
     try:
         analysis = frontend.analyze(text, unit_count=units.count, max_units=limit)
     except TextError:
@@ -104,7 +107,7 @@ def test_any_text_is_encodable_or_refused(frontend: Frontend, text: str, limit: 
     assert analysis.clauses
     for clause in analysis.clauses:
         encoded = units.encode(clause)
-        assert len(encoded.ids) == units.count(clause.words) <= limit
+        assert len(encoded.ids) == len(encoded.labels) == units.count(clause.words) <= limit
         assert all(w.text and w.syllables and 0 <= w.break_after <= 4 for w in clause.words)
     assert analysis == frontend.analyze(text, unit_count=units.count, max_units=limit)
 
@@ -124,12 +127,16 @@ def test_encoding_layout(frontend: Frontend) -> None:
     units = BakerUnits(symbols())
     (clause,) = analyze(frontend, "花儿，很红").clauses
     encoded = units.encode(clause)
-    assert " ".join(encoded.phones) == "sil h ua1 er5 #3 h en3 #0 h ong2 sil eos"
-    assert [encoded.phones[a:b] for a, b in encoded.word_spans] == [
+    names = {number: name for name, number in symbols()["phone"].items()}
+    assert encoded.ids.shape == (12, 1)
+    assert " ".join(names[number] for number in encoded.ids[:, 0]) == "sil h ua1 er5 #3 h en3 #0 h ong2 sil eos"
+    assert encoded.labels == ("", "h", "ua1", "er5", "#3", "h", "en3", "", "h", "ong2", "", "eos")
+    assert [encoded.labels[a:b] for a, b in encoded.word_spans] == [
         ("h", "ua1", "er5"),
-        ("h", "en3"),
-        ("h", "ong2"),
+        ("h", "en3", ""),
+        ("h", "ong2", ""),
     ]
+    assert (encoded.opening, encoded.closing, encoded.pauses) == (0, 11, [0, 4, 11])
 
 
 def test_clause_is_a_value() -> None:

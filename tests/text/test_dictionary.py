@@ -105,10 +105,10 @@ def test_the_servers_dictionary_is_read_again_when_it_changes(tmp_path: Path) ->
     assert now() == ([], [])
 
 
-def test_a_requests_dictionary_wins_over_the_servers(repository: Path, tmp_path: Path) -> None:
+def test_a_requests_dictionary_wins_over_the_servers(voices: Path, tmp_path: Path) -> None:
     path = tmp_path / "dictionary.json"
     path.write_text('{"重庆": "山城", "上海": "申城", "坏": 1}', encoding="utf-8")
-    speaking = Speaking(repository, path)
+    speaking = Speaking(voices, path)
     (block,) = map(json.loads, speaking.plan(Ask("重庆和上海", dictionary='{"重庆": "渝"}')))
     assert [span[3] for span in block["spans"]] == ["渝", "申城"]
     assert [notice["kind"] for notice in block["notices"]] == ["dictionary"]

@@ -12,6 +12,8 @@ from mandarin.syllables import KNOWN
 from mandarin.units_baker import split_syllable
 from speaking import Ask, Speaking
 
+from export.families.sambert.symbols import MANDARIN, tables
+
 BREAKS = ("sil", "#0", "#1", "#2", "#3", "eos", "er5")
 
 
@@ -22,11 +24,64 @@ def table(name: str) -> list[tuple[str, str]]:
     return [(text, expected) for text, expected in rows]
 
 
-def symbols() -> dict[str, int]:
+def symbols() -> dict[str, dict[str, int]]:
     """All symbols of the Baker family, in some order of their own."""
     parts = [split_syllable(s) for s in KNOWN]
     names = {i for i, _ in parts} | {f"{f}{t}" for _, f in parts for t in range(1, 6)} | set(BREAKS)
-    return {name: number for number, name in enumerate(sorted(names))}
+    return {"phone": {name: number for number, name in enumerate(sorted(names))}}
+
+
+def sambert_symbols() -> dict[str, dict[str, int]]:
+    """The symbols of a Sambert voice with the speakers of the reference checkpoints."""
+    return tables({**MANDARIN, "speaker_category": ("F7", "F74", "FBYN", "FRXL", "M7", "xiaoyu")}, {})
+
+
+def voice_json(name: str, **changes: Any) -> dict[str, Any]:
+    """What the exporter writes of a voice: here one of the demo voice's family, unless changed."""
+    described = {
+        "name": name,
+        "family": "fastspeech2",
+        "sample_rate": 24000,
+        "hop_length": 300,
+        "speakers": [],
+        "emotions": [],
+        "qualities": {"balanced": "melgan"},
+        "stages": ["style", "encoder", "decoder", "melgan"],
+        "style": "style",
+        "style_controls": ["speed", "pitch", "contour", "energy"],
+        "limits": {"speed": [0.5, 1.75], "pitch": [-4.0, 3.5], "contour": [0.4, 2.5], "energy": [-6.0, 6.0]},
+        "max_clauses": 8,
+        "max_units": 100,
+        "unit_bucket": 16,
+        "frame_bucket": 64,
+        "frame_lead": 24,
+        "frame_tail": 24,
+        "symbols": symbols(),
+    }
+    return described | changes
+
+
+def sambert_json(name: str, **changes: Any) -> dict[str, Any]:
+    """The same of a Sambert voice."""
+    described = {
+        "family": "sambert",
+        "sample_rate": 16000,
+        "hop_length": 200,
+        "speakers": ["F7", "F74"],
+        "emotions": ["neutral", "angry", "disgust", "fear", "happy", "sad", "surprise", "hate"],
+        "frame_bucket": 48,
+        "frame_lead": 30,
+        "symbols": sambert_symbols(),
+    }
+    return voice_json(name, **described | changes)
+
+
+def shelve(folder: Path, *described: Mapping[str, Any]) -> Path:
+    """A model repository of voices that have nothing but their file."""
+    for voice in described:
+        (folder / voice["name"]).mkdir()
+        (folder / voice["name"] / "voice.json").write_text(json.dumps(voice), encoding="utf-8")
+    return folder
 
 
 def cost(words: Sequence[Word]) -> int:

@@ -19,24 +19,28 @@ Frames = npt.NDArray[np.int32]
 _KEPT = ("text", "pause", "lead", "trail", "sample_rate", "hop_length", "voice", "notices")
 
 
-def frame_counts(durations: npt.NDArray[np.float32], speed: float, pauses: Sequence[int] = ()) -> Frames:
+def frame_counts(
+    durations: npt.NDArray[np.float32], speed: float, pauses: Sequence[int] = (), vanishing: Sequence[int] = ()
+) -> Frames:
     """Frames per unit, [T] → [T] int32, at a speed factor (2.0 is twice as fast); `pauses` are units that are silent.
 
     Each duration is rounded on its own first, as the model was trained, but to one frame at least: a consonant without
-    any is not heard. The running sum of what the speed makes of that is rounded, so that the whole is as long as asked
-    to within half a frame. Faster speech shortens pauses by the square of the speed, as speakers do, which leaves more
-    time to the words.
+    any is not heard. Only the units `vanishing`, which need not be heard, may have none. The running sum of what the
+    speed makes of that is rounded, so that the whole is as long as asked to within half a frame. Faster speech shortens
+    pauses by the square of the speed, as speakers do, which leaves more time to the words.
     """
-    natural = np.maximum(np.rint(durations), 1.0).astype(np.float64)
-    target = max(natural.sum() / speed, float(natural.size))
+    least = np.ones(durations.size)
+    least[list(vanishing)] = 0.0
+    natural = np.maximum(np.rint(durations), least)
+    target = max(natural.sum() / speed, least.sum())
     scaled = natural / speed
     silent = np.zeros(natural.size, dtype=bool)
     silent[list(pauses)] = True
-    if speed > 1.0 and not silent.all():
+    if speed > 1.0 and natural[~silent].any():
         scaled[silent] = natural[silent] / speed**2
         scaled[~silent] *= (target - scaled[silent].sum()) / scaled[~silent].sum()
     # Not rint: it rounds halves to even, and so can give a unit of exactly one frame none.
-    ends = np.floor(np.cumsum(_at_least_one(scaled, target)) + 0.5).astype(np.int64)
+    ends = np.floor(np.cumsum(_at_least(least, scaled, target)) + 0.5).astype(np.int64)
     return np.diff(ends, prepend=0).astype(np.int32)
 
 
@@ -48,14 +52,14 @@ def tightened(durations: npt.NDArray[np.float32], clause: dict[str, Any]) -> npt
     return out
 
 
-def _at_least_one(wanted: npt.NDArray[np.float64], total: float) -> npt.NDArray[np.float64]:
-    """Values in proportion to `wanted` that sum to `total`, none below one."""
-    short = wanted < 1.0
+def _at_least(least: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64], total: float) -> npt.NDArray[np.float64]:
+    """Values in proportion to `wanted` that sum to `total`, none below `least`."""
+    short = wanted < least
     while True:
-        if short.all():
-            return np.ones_like(wanted)
-        share = np.where(short, 1.0, wanted * (total - short.sum()) / wanted[~short].sum())
-        newly = (share < 1.0 - 1e-9) & ~short
+        if not wanted[~short].any():
+            return np.where(short, least, 0.0)
+        share = np.where(short, least, wanted * (total - least[short].sum()) / wanted[~short].sum())
+        newly = (share < least - 1e-9) & ~short
         if not newly.any():
             return share
         short |= newly
@@ -115,7 +119,7 @@ def align(
         raise ValueError("the encoder gave durations that are not numbers")
     described: list[dict[str, Any]] = [json.loads(text) for text in clauses]
     counts = [
-        frame_counts(tightened(row[:length], clause), float(factor), clause["pauses"])
+        frame_counts(tightened(row[:length], clause), float(factor), clause["pauses"], clause["vanishing"])
         for row, length, factor, clause in zip(durations, unit_lengths, speed, described, strict=True)
     ]
     lengths = np.array([int(count.sum()) for count in counts], dtype=np.int32)

@@ -15,7 +15,7 @@ import triton_python_backend_utils as pb_utils
 from block import BlockError
 from controls import ControlError
 from dictionary import DictionaryError
-from mandarin import TextError
+from mandarin import SymbolError, TextError
 from markup import MarkupError
 from speaking import DEFAULT_VOICE, Ask, Speaking
 from units import Batch
@@ -30,6 +30,7 @@ _CODES: dict[type[Exception], str] = {
     MarkupError: "INVALID_ARG",
     DictionaryError: "INVALID_ARG",
     BlockError: "INVALID_ARG",
+    SymbolError: "INVALID_ARG",
 }
 _REFUSALS = tuple(_CODES)
 

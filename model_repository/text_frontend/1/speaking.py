@@ -10,6 +10,7 @@ from block import Block, Silence, Speech
 from controls import ControlError, check, resolve
 from dictionary import DictionaryFile, parse_dictionary
 from mandarin import EMPTY, NOTHING, Frontend, Notice, TextError
+from manners import check_choice, check_emotion, fitted
 from markup import Manner, parse
 from plan import plan
 from units import Batch, Break, Utterance, batch, unit_encoder
@@ -35,7 +36,7 @@ class Speaking:
     """Knows the language, the voices of a repository and the dictionary of its server.
 
     Its methods raise `UnknownVoiceError`, `BrokenVoiceError`, `TextError`, `ControlError`, `MarkupError`,
-    `DictionaryError` and `BlockError`, all with one line that says what to do.
+    `DictionaryError`, `BlockError` and `SymbolError`, all with one line that says what to do.
     """
 
     def __init__(self, repository: Path, dictionary: Path | None = None) -> None:
@@ -58,7 +59,7 @@ class Speaking:
         """The tensors of one speech block; `style` is the vector that the voice's style stage answered."""
         speech = Speech.load(text)
         voice = self.voice(speech.manner.voice)
-        return batch(self._utterances(speech, voice, _named(style, voice)), unit_encoder(voice), voice)
+        return batch(self._utterances(speech, voice, _named(style, voice)), voice)
 
     def whole(self, ask: Ask) -> Batch:
         """The tensors of a whole text, for an ensemble: one voice, and no more clauses than fit."""
@@ -75,14 +76,14 @@ class Speaking:
                 f"text has {len(utterances)} clauses, '{voice.name}' takes {voice.max_clauses} at once: "
                 "send it to the model `tts`, which takes any number"
             )
-        return batch(utterances, unit_encoder(voice), voice)
+        return batch(utterances, voice)
 
     def _blocks(self, ask: Ask, **sizes: int) -> list[Block]:
         """Parse the markup and the controls, once and for all blocks."""
         voice = self.voice(ask.voice)
         check(ask.controls)
         check_choice("speaker", ask.speaker, voice.speakers)
-        check_choice("emotion", ask.emotion, voice.emotions)
+        check_emotion(ask.emotion, voice)
         if len(ask.text) > MAX_TEXT:
             raise ControlError(f"text has {len(ask.text)} characters, the most is {MAX_TEXT}: send it in parts")
         if not ask.text.strip():
@@ -107,19 +108,12 @@ class Speaking:
         return out
 
     def _manners(self, speeches: Sequence[Speech]) -> tuple[dict[Manner, Manner], list[Notice]]:
-        """Each manner as its voice can do it, and what it cannot. Raises `UnknownVoiceError`."""
+        """Each manner as its voice can do it, and what it cannot. Raises `UnknownVoiceError` or `ControlError`."""
         out: dict[Manner, Manner] = {}
         notices: list[Notice] = []
         for manner in dict.fromkeys(block.manner for block in speeches):
-            voice = self.voice(manner.voice)
-            check_choice("speaker", manner.speaker, voice.speakers)
-            emotion = manner.emotion
-            if emotion and emotion not in voice.emotions:
-                choices = f"it has {', '.join(voice.emotions)}" if voice.emotions else "it has only one"
-                message = f"voice '{voice.name}' has no emotion '{emotion[:40]}' ({choices}): it was left out."
-                notices.append(Notice("markup", f"emotion {emotion[:40]}", message))
-                emotion = None
-            out[manner] = replace(manner, emotion=emotion)
+            out[manner], told = fitted(manner, self.voice(manner.voice))
+            notices += told
         return out, notices
 
     def _spoken(self, blocks: Sequence[Block], voice: VoiceFile) -> list[Utterance]:
@@ -148,7 +142,7 @@ class Speaking:
 
     def _utterances(self, speech: Speech, voice: VoiceFile, style: Mapping[str, float]) -> list[Utterance]:
         controls, clamped = resolve(speech.asked, voice.limits, style=style, shift=speech.manner.shift)
-        encoder = unit_encoder(voice)
+        encoder = unit_encoder(voice, speech.manner)
         analysis = self._frontend.analyze(
             speech.text,
             unit_count=encoder.count,
@@ -156,19 +150,12 @@ class Speaking:
             spans=speech.spans,
             places=speech.places,
         )
-        utterances = [Utterance(clause, controls) for clause in analysis.clauses]
+        utterances = [Utterance(clause, encoder.encode(clause), controls) for clause in analysis.clauses]
         # What is to be told about the block is told with its first clause.
         notices = (*speech.notices, *clamped, *analysis.notices)
         utterances[0] = replace(utterances[0], notices=notices, flows_in=speech.flows_in)
         utterances[-1] = replace(utterances[-1], flows_on=speech.flows_on)
         return utterances
-
-
-def check_choice(what: str, asked: str | None, known: tuple[str, ...]) -> None:
-    """Raises `ControlError` for a speaker or emotion that the voice does not have."""
-    if asked and asked not in known:
-        choices = f"one of {', '.join(known)}" if known else "left out: this voice has only one"
-        raise ControlError(f"{what} '{asked[:80]}' is not known; it must be {choices}")
 
 
 def _named(style: Sequence[float] | None, voice: VoiceFile) -> dict[str, float]:

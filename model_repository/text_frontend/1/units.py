@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 from controls import Controls
-from mandarin import BakerUnits, Clause, EncodedClause, Notice
+from mandarin import BakerUnits, Clause, EncodedClause, Notice, SambertUnits, UnitEncoder
+from markup import Manner
 from voice_file import BrokenVoiceError, VoiceFile
-
-# Units that carry the rest of the vowel before them: the acoustic model was trained so. The closing silence is `eos`.
-_CARRIERS = ("#0", "#1", "#2", "sil")
 
 # Seconds of silence that are left at the start and the end of a clause; more goes at the start, where there is no vowel
 # that dies away.
@@ -35,12 +33,14 @@ class Break:
 
 @dataclass(frozen=True)
 class Utterance:
-    """A clause and how to speak it; `notices` are told with it, `lead` and `trail` are breaks before and after it.
+    """A clause, its units and how to speak it.
 
+    `notices` are told with it, `lead` and `trail` are breaks before and after it.
     `flows_in` and `flows_on`: what is before and after it follows without a pause of the voice's own.
     """
 
     clause: Clause
+    encoded: EncodedClause
     controls: Controls
     notices: tuple[Notice, ...] = ()
     lead: Break | None = None
@@ -59,30 +59,29 @@ class Batch:
     clauses: list[str]
 
 
-def unit_encoder(voice: VoiceFile) -> BakerUnits:
-    """What turns words into the units of the voice's family."""
+def unit_encoder(voice: VoiceFile, manner: Manner) -> UnitEncoder:
+    """What turns words into the units of the voice's family, in a manner that the voice has."""
     if voice.family == "fastspeech2":
         return BakerUnits(voice.symbols)
+    if voice.family == "sambert":
+        emotion = manner.emotion or next(iter(voice.emotions), "neutral")
+        speaker = manner.speaker or next(iter(voice.speakers), None)
+        return SambertUnits(voice.symbols, emotion, speaker, manner.intensity)
     raise BrokenVoiceError(f"voice '{voice.name}' is of family '{voice.family}', which this server cannot read")
 
 
-def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> str:
+def describe(utterance: Utterance, voice: VoiceFile) -> str:
     """The JSON that travels with a clause to the aligner and to postprocess.
 
-    A phone without a label continues the one before it; `pauses` are the units that belong to no word,
-    and `tight` those of them that are short, [unit, seconds at most]: what silence the voice would make around a part
-    of a sentence, or beside an explicit break.
+    A phone without a label continues the one before it; `pauses` are the units that belong to no word, `vanishing`
+    those that may have no frame, and `tight` those that are short, [unit, seconds at most]: what silence the voice
+    would make around a part of a sentence, or beside an explicit break.
     """
-    clause = utterance.clause
-    phones = ["" if phone in _CARRIERS else phone for phone in encoded.phones]
-    spans = [
-        (word, first, last + (not phones[last]))
-        for word, (first, last) in zip(clause.words, encoded.word_spans, strict=True)
+    clause, encoded = utterance.clause, utterance.encoded
+    edges = [
+        (utterance.flows_in, encoded.opening, _TIGHT_START),
+        (utterance.flows_on, encoded.closing, _TIGHT_END),
     ]
-    spoken = {unit for _, first, last in spans for unit in range(first, last)}
-    tight = [[0, _TIGHT_START]] if utterance.flows_in else []
-    if utterance.flows_on:
-        tight.append([len(phones) - 1, _TIGHT_END])
     return json.dumps(
         {
             "text": clause.text,
@@ -90,16 +89,18 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
             "lead": utterance.lead and asdict(utterance.lead),
             "trail": utterance.trail and asdict(utterance.trail),
             "marks": encoded.bookmarks,
-            "words": [[word.text, first, last] for word, first, last in spans],
-            "phones": phones,
-            "pauses": [unit for unit in range(len(phones)) if unit not in spoken],
-            "tight": tight,
+            "words": [[word.text, *span] for word, span in zip(clause.words, encoded.word_spans, strict=True)],
+            "phones": encoded.labels,
+            "pauses": encoded.pauses,
+            "vanishing": encoded.vanishing,
+            "tight": [[unit, most] for flows, unit, most in edges if flows and unit is not None],
             "voice": voice.name,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,
             "hop_length": voice.hop_length,
             "unit_bucket": voice.unit_bucket,
             "frame_bucket": voice.frame_bucket,
+            "frame_lead": voice.frame_lead,
             "frame_tail": voice.frame_tail,
             "notices": [asdict(notice) for notice in utterance.notices],
         },
@@ -107,16 +108,14 @@ def describe(utterance: Utterance, encoded: EncodedClause, voice: VoiceFile) -> 
     )
 
 
-def batch(utterances: Sequence[Utterance], encoder: BakerUnits, voice: VoiceFile) -> Batch:
-    """Encode and pad the clauses of one voice."""
-    encoded = [encoder.encode(utterance.clause) for utterance in utterances]
-    longest = max(len(item.ids) for item in encoded)
-    padded = -(-longest // voice.unit_bucket) * voice.unit_bucket
-    units = np.zeros((len(encoded), padded, 1), dtype=np.int32)
-    for row, item in zip(units, encoded, strict=True):
-        row[: len(item.ids), 0] = item.ids
-    lengths = np.array([[len(item.ids)] for item in encoded], dtype=np.int32)
+def batch(utterances: Sequence[Utterance], voice: VoiceFile) -> Batch:
+    """The clauses of one voice, padded."""
+    encoded = [utterance.encoded.ids for utterance in utterances]
+    lengths = np.array([[len(ids)] for ids in encoded], dtype=np.int32)
+    padded = -(-int(lengths.max()) // voice.unit_bucket) * voice.unit_bucket
+    units = np.zeros((len(encoded), padded, encoded[0].shape[1]), dtype=np.int32)
+    for row, ids in zip(units, encoded, strict=True):
+        row[: len(ids)] = ids
     columns = [asdict(utterance.controls) for utterance in utterances]
     controls = {name: np.array([[column[name]] for column in columns], dtype=np.float32) for name in columns[0]}
-    described = [describe(utterance, item, voice) for utterance, item in zip(utterances, encoded, strict=True)]
-    return Batch(units, lengths, controls, described)
+    return Batch(units, lengths, controls, [describe(utterance, voice) for utterance in utterances])

@@ -37,8 +37,9 @@ class VoiceFile:
     max_units: int
     unit_bucket: int
     frame_bucket: int
+    frame_lead: int
     frame_tail: int
-    symbols: dict[str, int]
+    symbols: dict[str, dict[str, int]]
 
 
 class VoiceShelf:
@@ -85,8 +86,12 @@ def _load(path: Path) -> VoiceFile:
             max_units=int(content["max_units"]),
             unit_bucket=int(content["unit_bucket"]),
             frame_bucket=int(content["frame_bucket"]),
+            frame_lead=int(content["frame_lead"]),
             frame_tail=int(content["frame_tail"]),
-            symbols={str(symbol): int(number) for symbol, number in content["symbols"].items()},
+            symbols={
+                feature: {symbol: int(number) for symbol, number in table.items()}
+                for feature, table in content["symbols"].items()
+            },
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenVoiceError(

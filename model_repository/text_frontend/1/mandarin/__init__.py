@@ -1,11 +1,13 @@
 """Mandarin text to clauses of words, syllables, tones and breaks, and their encoding for a voice."""
 
 from .characters import CLOSING, PAUSING, has_words, is_mute
+from .encoding import EncodedClause, SymbolError, UnitEncoder
 from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
 from .say_as import SAY_AS, say_as
 from .spans import Place, Span, parse_pinyin
-from .units_baker import BakerUnits, EncodedClause
+from .units_baker import BakerUnits
+from .units_sambert import SambertUnits
 
 __all__ = [
     "CLOSING",
@@ -20,9 +22,12 @@ __all__ = [
     "Frontend",
     "Notice",
     "Place",
+    "SambertUnits",
     "Span",
     "Syllable",
+    "SymbolError",
     "TextError",
+    "UnitEncoder",
     "Word",
     "has_words",
     "is_mute",

@@ -30,6 +30,9 @@ _NEAREST = {
     "yai": "ya",
 }
 
+_INITIALS = ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcsyw")
+_CONTRACTED = {"ui": "uei", "un": "uen", "iu": "iou"}
+
 
 def canonical(pinyin: str) -> str:
     """The known spelling of a toneless syllable; raises KeyError for what is no syllable at all."""
@@ -55,3 +58,15 @@ def parse(text: str) -> Syllable:
 def parse_many(text: str) -> tuple[Syllable, ...]:
     """Read syllables separated by blanks."""
     return tuple(parse(part) for part in text.split())
+
+
+def initial_and_final(pinyin: str) -> tuple[str, str]:
+    """A known syllable's initial, y and w among them and "" where there is none, and its final as it sounds.
+
+    Contracted finals are written out and ü is v: gui → g uei, jue → j ve, yun → y vn, er → "" er.
+    """
+    initial = next((i for i in _INITIALS if pinyin.startswith(i)), "")
+    final = pinyin[len(initial) :]
+    if initial in ("j", "q", "x", "y") and final.startswith("u"):
+        final = "v" + final[1:]
+    return initial, _CONTRACTED.get(final, final)

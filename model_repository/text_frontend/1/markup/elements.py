@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from controls import Shift
 from mandarin import SAY_AS, parse_pinyin, say_as
@@ -22,6 +23,8 @@ _PROSODY: dict[str, tuple[str, Callable[[str], float | None]]] = {
     "range": ("contour", values.span),
     "volume": ("energy", values.volume),
 }
+
+_Value = TypeVar("_Value")
 
 
 @dataclass
@@ -130,7 +133,7 @@ class Elements:
             duration = values.STRENGTHS[strength]
         else:
             raise MarkupError(f"<break> strength '{strength[:40]}' must be one of {', '.join(values.STRENGTHS)}")
-        self._builder.rest(duration or 0.0, frame.at, f'<break time="{time}">')
+        self._builder.rest(duration, frame.at, f'<break time="{time}">')
 
     def _mark(self, frame: _Frame, attributes: dict[str, str]) -> None:
         self._builder.mark(_required(frame.tag, "name", attributes), frame.at)
@@ -182,9 +185,13 @@ class Elements:
         self._builder.manner = manner
 
     def _emotion(self, frame: _Frame, attributes: dict[str, str]) -> None:
-        attribute = "name" if frame.tag == "emotion" else "style"
-        emotion = _required(frame.tag, attribute, attributes)
-        self._builder.manner = replace(frame.manner, emotion=emotion)
+        if frame.tag == "emotion":
+            name, degree = "name" if "name" in attributes else "category", "intensity"
+        else:
+            name, degree = "style", "styledegree"
+        emotion = _required(frame.tag, name, attributes)
+        intensity = _value(frame.tag, degree, attributes.pop(degree, "1"), values.intensity)
+        self._builder.manner = replace(frame.manner, emotion=emotion, intensity=intensity)
 
     def _given(self, frame: _Frame) -> None:
         """The text of an element that says how to read it."""
@@ -207,7 +214,7 @@ def _required(tag: str, attribute: str, attributes: dict[str, str]) -> str:
     return value
 
 
-def _value(tag: str, attribute: str, text: str, read: Callable[[str], float | None]) -> float | None:
+def _value(tag: str, attribute: str, text: str, read: Callable[[str], _Value]) -> _Value:
     try:
         return read(text.strip())
     except ValueError as error:

@@ -21,11 +21,15 @@ class MarkupError(ValueError):
 
 @dataclass(frozen=True)
 class Manner:
-    """Who speaks and how; `shift` comes on top of the request's own speed, pitch and energy."""
+    """Who speaks and how; `shift` comes on top of the request's own speed, pitch and energy.
+
+    `intensity` is a factor of the emotion: 0 is neutral, 1 as the voice was recorded.
+    """
 
     voice: str
     speaker: str | None = None
     emotion: str | None = None
+    intensity: float = 1.0
     shift: Shift = NATURAL
 
 

@@ -89,6 +89,14 @@ def volume(text: str) -> float | None:
     return 20.0 * math.log10(value)
 
 
+def intensity(text: str) -> float:
+    """A factor of an emotion."""
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        raise ValueError("must be a number from 0 to 2, like 1.5")
+    return float(found["number"])
+
+
 def _ratio(found: re.Match[str] | None, whole: float) -> float | None:
     """What a number multiplies by: with a sign it is added to what is there."""
     if found is None:
