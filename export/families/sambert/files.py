@@ -27,9 +27,9 @@ _USUAL_SPEAKER = "F7"
 class SambertFiles:
     """A voice: names and values as KAN-TTS writes them today.
 
-    `params` and `vocoder_params` are `Model.KanTtsSAMBERT.params` and `Model.Generator.params`, `acoustic` and
-    `vocoder` the state dicts that go with them, the vocoder's with its weight normalisation. `audio` is `audio_config`:
-    what the mel spectrograms are. `symbols` maps each feature of a unit to its symbols in the order of their ids,
+    `params` and `vocoder_params` are `Model.KanTtsSAMBERT.params` and `Model.Generator.params` (of a v1.0 voice the
+    `vocoder` of its configuration), `acoustic` and `vocoder` the state dicts that go with them, the vocoder's with its
+    weight normalisation. `audio` is `audio_config`: what the mel spectrograms are. `symbols` maps each feature of a unit to its symbols in the order of their ids,
     without padding, end and mask; `default_speaker` is one of its speakers. `pitch_statistics` are the mean and the
     standard deviation of the fundamental in Hz (`mvn.npy`). `speaker_embedding` [speaker_units] FP32 (`se.npy`) is
     there where the model has no table of speakers. `sources` are the files all this was read from.
@@ -172,7 +172,7 @@ def _audio(parts: Parts) -> dict[str, Any]:
     source = 2 if parts.params.get("NSF") else 0
     for what, given, expected in (
         ("num_mels of the acoustic model", parts.params.get("num_mels"), bands + source),
-        ("in_channels of the vocoder", parts.vocoder_params.get("in_channels"), bands),
+        ("in_channels of the vocoder", parts.vocoder_params.get("in_channels", bands), bands),
     ):
         if given != expected:
             raise CheckpointError(f"{what} is {str(given)[:40]}, but its audio_config makes it {expected}")
