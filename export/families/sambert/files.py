@@ -29,10 +29,11 @@ class SambertFiles:
 
     `params` and `vocoder_params` are `Model.KanTtsSAMBERT.params` and `Model.Generator.params` (of a v1.0 voice the
     `vocoder` of its configuration), `acoustic` and `vocoder` the state dicts that go with them, the vocoder's with its
-    weight normalisation. `audio` is `audio_config`: what the mel spectrograms are. `symbols` maps each feature of a unit to its symbols in the order of their ids,
-    without padding, end and mask; `default_speaker` is one of its speakers. `pitch_statistics` are the mean and the
-    standard deviation of the fundamental in Hz (`mvn.npy`). `speaker_embedding` [speaker_units] FP32 (`se.npy`) is
-    there where the model has no table of speakers. `sources` are the files all this was read from.
+    weight normalisation. `audio` is `audio_config`: what the mel spectrograms are. `symbols` maps each feature of a
+    unit to its symbols in the order of their ids, without padding, end and mask; `default_speaker` is one of its
+    speakers. `pitch_statistics` are the mean and the standard deviation of the fundamental in Hz (`mvn.npy`).
+    `speaker_embedding` [speaker_units] FP32 (`se.npy`) is there where the model has no table of speakers. `sources` are
+    the files all this was read from.
     """
 
     voice: str

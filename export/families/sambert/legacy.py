@@ -69,8 +69,11 @@ def _symbols(feature: str, unit: Mapping[str, Any], folder: Path, path: Path) ->
     if not file.is_relative_to(folder.resolve()):
         raise CheckpointError(f"{path}: {feature} of linguistic_unit is a path outside the voice: it is not read")
     try:
-        return tuple(file.read_text(encoding="utf-8").splitlines())
+        symbols = tuple(file.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"cannot read the symbols of {feature} from {file}; fetch the checkpoint again"
         ) from error
+    if not symbols:
+        raise CheckpointError(f"{file} names no symbols; fetch the checkpoint again")
+    return symbols
