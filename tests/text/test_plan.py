@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from mandarin import Frontend, TextError
 from sentences import split_blocks
 from speaking import Ask, Speaking
-from voice_file import UnknownVoiceError
+from text_helpers import shelve, voice_json
+from voice_file import BrokenVoiceError, UnknownVoiceError
 
 
 def plan(speaking: Speaking, text: str, **asked: object) -> list[dict[str, object]]:
@@ -127,3 +129,10 @@ def test_a_style_vector_sets_the_controls_it_names(speaking: Speaking) -> None:
     assert controls["speed"].tolist() == [[np.float32(0.9)]], "what is asked for wins"
     for name in set(names) - {"speed"}:
         assert controls[name].tolist() == [[np.float32(style[name])]]
+
+
+@pytest.mark.parametrize("changes", [{"symbols": {"sil": 1}}, {"frame_lead": None}, {"family": "unheard-of"}])
+def test_a_voice_of_another_exporter_is_broken_and_says_so(tmp_path: Path, changes: dict[str, object]) -> None:
+    speaking = Speaking(shelve(tmp_path, voice_json("old", **changes)))
+    with pytest.raises(BrokenVoiceError, match="voice 'old' is"):
+        speaking.whole(Ask("你好", voice="old"))

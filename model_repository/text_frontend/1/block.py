@@ -85,9 +85,10 @@ class Speech:
             content: dict[str, Any] = json.loads(text)
             flows_in, flows_on = map(bool, content["flows"])
             manner = dict(content["manner"])
+            typed = {"shift": Shift(**manner["shift"]), "intensity": float(manner["intensity"])}
             return cls(
                 text=str(content["text"]),
-                manner=Manner(**manner | {"shift": Shift(**manner["shift"])}),
+                manner=Manner(**manner | typed),
                 spans=tuple(Span(int(start), int(end), kind, value) for start, end, kind, value in content["spans"]),
                 places=tuple(Place(str(name), int(at)) for name, at in content["places"]),
                 characters=int(content["characters"]),
