@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -62,7 +63,7 @@ def export_stage(stage: Stage, path: Path) -> Accuracy:
     # A different value in each input: the exporter takes equal tensors for one.
     example = stage.sample(2, {axis.label: axis.optimum for axis in spec.axes()}, generator)
     batch = torch.export.Dim("batch", min=1, max=64)
-    dims = {axis.label: torch.export.Dim(axis.label, min=2, max=axis.maximum) for axis in _input_axes(spec)}
+    dims = {axis.label: _dimension(axis) for axis in _input_axes(spec)}
     shapes = {
         tensor.name: {0: batch}
         | {i: dims[axis.label] for i, axis in enumerate(tensor.axes, start=1) if isinstance(axis, Axis)}
@@ -103,20 +104,34 @@ def _input_axes(spec: StageSpec) -> list[Axis]:
     return [axis for axis in spec.axes() if any(axis in tensor.axes for tensor in spec.inputs)]
 
 
+def _dimension(axis: Axis) -> Any:
+    """The axis as PyTorch's exporter writes it."""
+    # It takes a length of 1 for a constant.
+    steps = torch.export.Dim(axis.label, min=max(2, axis.minimum // axis.step), max=axis.maximum // axis.step)
+    return steps if axis.step == 1 else axis.step * steps
+
+
 def _strip_traces(proto: onnx.ModelProto) -> None:
     """Drops the exporter's stack traces: they name this machine's folders and make builds differ."""
     proto.doc_string = ""
     del proto.metadata_props[:]
-    del proto.graph.metadata_props[:]
-    for node in proto.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
-        del value.metadata_props[:]
-    for tensor in proto.graph.initializer:
-        del tensor.metadata_props[:]
+    _strip_graph(proto.graph)
     for function in proto.functions:
         del function.metadata_props[:]
+
+
+def _strip_graph(graph: onnx.GraphProto) -> None:
+    del graph.metadata_props[:]
+    for node in graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _strip_graph(attribute.g)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        del value.metadata_props[:]
+    for tensor in graph.initializer:
+        del tensor.metadata_props[:]
 
 
 @contextlib.contextmanager
@@ -158,7 +173,7 @@ def _largest_difference(stage: Stage, data: bytes, generator: np.random.Generato
     """Graph against module at shapes other than the one it was traced with."""
     worst = 0.0
     for batch, fraction in ((1, 0.3), (3, 0.7)):
-        lengths = {axis.label: max(axis.minimum, int(axis.optimum * fraction)) for axis in stage.spec.axes()}
+        lengths = {axis.label: axis.at(fraction) for axis in stage.spec.axes()}
         inputs = stage.sample(batch, lengths, generator)
         expected, actual = in_double(stage, inputs), run_onnx(data, inputs)
         for name, value in expected.items():

@@ -39,16 +39,24 @@ class StageKind(str, Enum):
 
 @dataclass(frozen=True)
 class Axis:
-    """A dynamic axis: its label and the smallest, the usual and the largest length a plan is built for."""
+    """A dynamic axis: its label and the smallest, the usual and the largest length a plan is built for.
+
+    Every length, those three too, is a multiple of `step`.
+    """
 
     label: str
     minimum: int
     optimum: int
     maximum: int
+    step: int = 1
 
     def scaled(self, label: str, factor: int) -> Axis:
         """The axis that is `factor` times as long, as samples are to frames."""
-        return Axis(label, self.minimum * factor, self.optimum * factor, self.maximum * factor)
+        return Axis(label, self.minimum * factor, self.optimum * factor, self.maximum * factor, self.step * factor)
+
+    def at(self, fraction: float) -> int:
+        """The length at a fraction of the usual one, though not below the smallest."""
+        return max(self.minimum, int(self.optimum * fraction) // self.step * self.step)
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ class Decoder(nn.Module):
         steps = torch.arange(alignment.shape[1], device=hidden.device, dtype=hidden.dtype)[:, None]
         positions = (steps + 1.0 - frames[..., -1:]) * mask
         text = frames[..., :text_units] * mask + _sinusoid(positions, text_units)
-        voice = frames[..., text_units:-1].unflatten(1, (-1, per_step))[:, :, 0]
-        memory = torch.cat([text.unflatten(1, (-1, per_step)).flatten(2), voice], dim=-1)
+        grouped = text.reshape(text.shape[0], -1, per_step * text_units)
+        memory = torch.cat([grouped, frames[:, ::per_step, text_units:-1]], dim=-1)
         return Memory(text, memory, widths)
 
     def decode(self, hidden: Tensor, alignment: Tensor, frame_lengths: Tensor) -> Decoded:
@@ -69,7 +69,7 @@ class Decoder(nn.Module):
         memory = self.remember(hidden, alignment, frame_lengths)
         steps = torch.div(frame_lengths + per_step - 1, per_step, rounding_mode="floor").to(torch.int64)
         groups = self.model.mel_decoder.mel_dec(memory.memory, memory.widths, steps)
-        before = groups.unflatten(2, (per_step, -1)).flatten(1, 2) * mask
+        before = groups.reshape(groups.shape[0], -1, self.config.bands) * mask
         return Decoded(before + self.model.mel_postnet(before, mask), before, memory)
 
     def forward(self, hidden: Tensor, alignment: Tensor, frame_lengths: Tensor) -> Tensor:

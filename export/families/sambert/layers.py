@@ -6,6 +6,7 @@ time step is masked, so that an item of a padded batch is computed as if it were
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -120,12 +121,12 @@ class BidirectionalLSTM(nn.LSTM):
         steps = torch.arange(x.shape[1], device=lengths.device, dtype=lengths.dtype)[None, :]
         # Each item back to front with its padding in place, which undoes itself.
         order = torch.where(steps < lengths, lengths - 1 - steps, steps).to(torch.int64).unsqueeze(-1)
-        right = self._one_way(x, "l0")
-        left = self._one_way(x.gather(1, order.expand(-1, -1, x.shape[2])), "l0_reverse")
+        to_right, to_left = self.all_weights
+        right = self._one_way(x, to_right)
+        left = self._one_way(x.gather(1, order.expand(-1, -1, x.shape[2])), to_left)
         return torch.cat([right, left.gather(1, order.expand(-1, -1, left.shape[2]))], dim=-1)
 
-    def _one_way(self, x: Tensor, which: str) -> Tensor:
-        weights = [getattr(self, f"{name}_{which}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    def _one_way(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
         start = x.new_zeros(1, x.shape[0], self.hidden_size)
-        y, _, _ = torch.lstm(x, [start, start], weights, True, 1, 0.0, False, False, True)
+        y, _, _ = torch.lstm(x, [start, start], list(weights), True, 1, 0.0, False, False, True)
         return y

@@ -68,7 +68,7 @@ class PncaStep:
         `past` and `ahead` [B, 1, 1, L] are added to the scores of the past and of the memory.
         """
         packed = F.linear(self.norm(x), self.project, self.project_bias)
-        query, key, value = packed.unflatten(1, (3, self.heads, 1, self.width)).unbind(1)
+        query, key, value = (part.view(-1, self.heads, 1, self.width) for part in packed.chunk(3, dim=1))
         slot = now.expand(key.shape)
         keys, values = keys.scatter(2, slot, key), values.scatter(2, slot, value)
         own = (query @ keys.transpose(2, 3) + past).softmax(-1) @ values

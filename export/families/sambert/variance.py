@@ -38,13 +38,13 @@ class DurationPredictor(nn.Module):
 
     def forward(self, condition: Tensor, mask: Tensor) -> Tensor:
         """condition [B, T, condition_units], mask [B, T, 1] → [B, T, 1]."""
-        lstm = self.lstm
-        from_last, from_condition = lstm.weight_ih_l0.tensor_split((self.recalled,), dim=1)
+        # Of each layer: weights of its input and of its last output, and a bias of both.
+        (input_0, output_0, *biases_0), (input_1, output_1, *biases_1) = self.lstm.all_weights
+        from_last, from_condition = input_0.tensor_split((self.recalled,), dim=1)
         # What does not depend on the value before is left out of the loop.
-        fixed = F.linear(condition, from_condition, lstm.bias_ih_l0 + lstm.bias_hh_l0)
-        lower = torch.cat([from_last, lstm.weight_hh_l0], dim=1)
-        upper = torch.cat([lstm.weight_ih_l1, lstm.weight_hh_l1], dim=1)
-        bias = lstm.bias_ih_l1 + lstm.bias_hh_l1
+        fixed = F.linear(condition, from_condition, biases_0[0] + biases_0[1])
+        lower, upper = torch.cat([from_last, output_0], dim=1), torch.cat([input_1, output_1], dim=1)
+        bias = biases_1[0] + biases_1[1]
 
         def step(state: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], Tensor]:
             value, hidden_0, cell_0, hidden_1, cell_1 = state
@@ -55,8 +55,8 @@ class DurationPredictor(nn.Module):
             value = F.relu(self.fc(hidden_1))
             return [value, hidden_0, cell_0, hidden_1, cell_1], value.clone()
 
-        batch = condition.shape[0]
-        state = [condition.new_zeros(batch, 1), *(condition.new_zeros(batch, lstm.hidden_size) for _ in range(4))]
+        sizes = (1, *(self.lstm.hidden_size,) * 4)
+        state = [condition.new_zeros(condition.shape[0], size) for size in sizes]
         return recur(step, state, [fixed]) * mask
 
 
