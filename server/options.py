@@ -21,6 +21,8 @@ KEEPALIVE = (
     "--grpc-http2-min-recv-ping-interval-without-data=10000",
 )
 ALL = ("*",)
+# Tells the front door where it can have models loaded and unloaded.
+MODEL_CONTROL = "TTS_MODEL_CONTROL"
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ def command_line(
     return [*command, *options.extra_args]
 
 
-def process_environment(options: ServerOptions, assembly: Assembly | None) -> dict[str, str]:
+def process_environment(options: ServerOptions, assembly: Assembly | None, ports: Ports) -> dict[str, str]:
     """The variables of the server process: the caller's, with the venv and the libraries in front."""
-    variables = {**os.environ, **options.environment}
+    variables = {**os.environ, MODEL_CONTROL: f"{options.host}:{ports.http}", **options.environment}
     if assembly is not None:
         _prepend(variables, "PATH", assembly.python)
         for folder in reversed(assembly.libraries):

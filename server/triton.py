@@ -107,7 +107,7 @@ class TritonServer:
             self._process = GuardedProcess(
                 Job(
                     command_line(options, installation, assembly, allocated, config_name, self.identity),
-                    process_environment(options, assembly),
+                    process_environment(options, assembly, allocated),
                     self._open_log(work),
                     log.FINISHED,
                     options.exit_timeout + 2.0,

@@ -184,12 +184,14 @@ def test_the_environment_puts_the_venv_and_the_libraries_first(tmp_path: Path, m
     monkeypatch.setenv("PYTHONHOME", "/elsewhere")
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     made = assemble.Assembly(tmp_path, tmp_path, (Path("/libs"), Path("/python/lib")), Path("/venv/bin"))
-    variables = process_environment(ServerOptions(tmp_path, environment={"A": "b"}), made)
+    variables = process_environment(ServerOptions(tmp_path, environment={"A": "b"}), made, ports.Ports(1, 2, 3))
     assert variables["PATH"] == "/venv/bin:/bin"
     assert variables["LD_LIBRARY_PATH"] == "/libs:/python/lib"
     assert variables["A"] == "b"
     assert "PYTHONHOME" not in variables
-    assert process_environment(ServerOptions(tmp_path), None)["PATH"] == "/bin"
+    plain = process_environment(ServerOptions(tmp_path), None, ports.Ports(1, 2, 3))
+    assert plain["PATH"] == "/bin"
+    assert plain["TTS_MODEL_CONTROL"] == "127.0.0.1:2"
 
 
 def job(tmp_path: Path, script: str, grace: float = 5) -> Job:

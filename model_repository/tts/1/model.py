@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +16,8 @@ import triton_python_backend_utils as pb_utils
 from calls import Caller
 from door import FrontDoor
 from events import Piece
+from http_control import ADDRESS_VARIABLE, DEFAULT_ADDRESS, HttpControl
 from installed import hold, installed_voices
-from model_control import ControlError, NotManaged
 from pool import VoicePool
 from readings import Sampler
 from request import PASSED_ON
@@ -47,7 +46,8 @@ class TritonPythonModel:
             message = f"{repository} is being exported into: start the server when that is done"
             raise pb_utils.TritonModelException(message) from error
         telemetry = Telemetry(pb_utils.MetricFamily)
-        pool = VoicePool(_Control(), settings, time.monotonic, telemetry)
+        control = HttpControl(os.environ.get(ADDRESS_VARIABLE, DEFAULT_ADDRESS), pb_utils.is_model_ready)
+        pool = VoicePool(control, settings, time.monotonic, telemetry)
         for voice, stages in installed_voices(repository).items():
             pool.adopt(voice, stages)
         self._door = FrontDoor(
@@ -116,33 +116,3 @@ class _Answer:
         with self._lock:
             self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
             self._sender = None
-
-
-class _Control:
-    """Triton's own model control."""
-
-    def ready(self, model: str) -> bool:
-        ready: bool = pb_utils.is_model_ready(model)
-        return ready
-
-    def load(self, model: str) -> None:
-        _controlled(pb_utils.load_model, model)
-
-    def unload(self, model: str) -> None:
-        _controlled(pb_utils.unload_model, model)
-
-
-def _controlled(action: Callable[..., None], model: str) -> None:
-    try:
-        action(model_name=model)
-    except pb_utils.TritonModelException as error:
-        message = _plain(str(error))
-        if "explicit model load / unload is not allowed" in message:
-            raise NotManaged("this server loads all its models at the start") from error
-        raise ControlError(message) from error
-
-
-def _plain(message: str) -> str:
-    """Triton's message in one line, without the Python traceback and without what each layer put before it."""
-    line = " ".join(message.replace("\\n", "\n").split("\n\nAt:")[0].split())
-    return re.sub(r"^(?:.*message: |(?:Internal|Invalid argument|TritonModelException|Unavailable): )+", "", line)

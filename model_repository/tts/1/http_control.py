@@ -1,0 +1,71 @@
+"""Has models loaded and unloaded through the server's own HTTP endpoint.
+
+`pb_utils.load_model` would need no address. But when a load fails, Triton 2.51 reads the reason from shared memory that
+its other side may have freed by then: the memory of both is broken, and the whole server dies or stands still. And
+nothing else that this process asks of the server, as whether a request is cancelled, is answered while it loads.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable
+from threading import Lock
+from urllib.parse import quote
+
+from model_control import ControlError, NotManaged
+
+# The variable that names host and port of the endpoint, and Triton's own default.
+ADDRESS_VARIABLE = "TTS_MODEL_CONTROL"
+DEFAULT_ADDRESS = "127.0.0.1:8000"
+
+
+class HttpControl:
+    """A server's model control. Thread-safe; one order at a time, because voices have stages in common."""
+
+    def __init__(self, address: str, is_ready: Callable[[str], bool]) -> None:
+        self._address = address
+        self._is_ready = is_ready
+        self._lock = Lock()
+
+    def ready(self, model: str) -> bool:
+        """Whether the model answers."""
+        return self._is_ready(model)
+
+    def load(self, model: str) -> None:
+        """Load a model; of an ensemble its steps, too. Raises `ControlError`."""
+        self._order(model, "load")
+
+    def unload(self, model: str) -> None:
+        """Unload a model. Raises `ControlError`."""
+        self._order(model, "unload")
+
+    def _order(self, model: str, action: str) -> None:
+        with self._lock:
+            problem = self._post(f"/v2/repository/models/{quote(model, safe='')}/{action}")
+        if "explicit model load / unload is not allowed" in problem:
+            raise NotManaged("this server loads all its models at the start")
+        if problem:
+            raise ControlError(problem)
+
+    def _post(self, path: str) -> str:
+        """What went wrong, if anything did. However long a load takes, it ends, or this process with its server."""
+        connection = http.client.HTTPConnection(self._address)
+        try:
+            connection.request("POST", path, body="{}")
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            return f"the server's HTTP endpoint {self._address} does not answer ({ADDRESS_VARIABLE} names it): {error}"
+        finally:
+            connection.close()
+        return "" if response.status == http.client.OK else _reason(body)
+
+
+def _reason(body: bytes) -> str:
+    """The reason in an answer, in one line and without the Python traceback."""
+    try:
+        reason = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        reason = body.decode("utf-8", "replace")
+    return " ".join(str(reason).split("\n\nAt:")[0].split()) or "no reason given"
