@@ -20,7 +20,8 @@ import numpy.typing as npt
 from export.errors import CheckpointError
 
 # A value of each scale is factor · log10(magnitude) + offset. KAN-TTS writes the 100 dB below +20 dB as 0…1.
-_LOGARITHMS = {"log10": (1.0, 0.0), "ln": (math.log(10.0), 0.0), "kantts": (0.2, 0.8)}
+_KANTTS = "kantts"
+_LOGARITHMS = {"log10": (1.0, 0.0), "ln": (math.log(10.0), 0.0), _KANTTS: (0.2, 0.8)}
 
 _KANTTS_LEVELS = {"min_level_db": -100, "ref_level_db": 20, "max_norm": 1, "symmetric": False, "preemphasize": False}
 
@@ -77,24 +78,20 @@ class MelFormat:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> MelFormat:
-        """The inverse of `as_dict`. Raises `CheckpointError` where something is missing or of the wrong kind."""
-        try:
-            given = content["statistics"]
-            statistics = None if given is None else Statistics(_floats(given["mean"]), _floats(given["scale"]))
-            return cls(
-                sample_rate=int(content["sample_rate"]),
-                hop_length=int(content["hop_length"]),
-                bands=int(content["bands"]),
-                n_fft=_optional(int, content["n_fft"]),
-                win_length=_optional(int, content["win_length"]),
-                fmin=_optional(float, content["fmin"]),
-                fmax=_optional(float, content["fmax"]),
-                scale=str(content["scale"]),
-                statistics=statistics,
-                normalised=bool(content["normalised"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"not a description of a mel spectrogram: {error!r}") from error
+        """What `as_dict` gave. Raises KeyError, TypeError, ValueError and `CheckpointError`."""
+        given = content["statistics"]
+        return cls(
+            sample_rate=int(content["sample_rate"]),
+            hop_length=int(content["hop_length"]),
+            bands=int(content["bands"]),
+            n_fft=_optional(int, content["n_fft"]),
+            win_length=_optional(int, content["win_length"]),
+            fmin=_optional(float, content["fmin"]),
+            fmax=_optional(float, content["fmax"]),
+            scale=str(content["scale"]),
+            statistics=None if given is None else Statistics(_floats(given["mean"]), _floats(given["scale"])),
+            normalised=bool(content["normalised"]),
+        )
 
 
 def _floats(values: Any) -> tuple[float, ...]:
@@ -122,7 +119,7 @@ def kantts_format(audio: Mapping[str, Any]) -> MelFormat:
             fmin=float(audio["fmin"]),
             fmax=float(audio["fmax"]),
             # Another scale by another name: it fits its like, and nothing is a bridge to it.
-            scale=f"kantts with {unusual}" if unusual else "kantts",
+            scale=f"{_KANTTS} with {unusual}" if unusual else _KANTTS,
             statistics=None,
             normalised=True,
         )
@@ -159,9 +156,8 @@ def bridge(voice: MelFormat, vocoder: MelFormat) -> tuple[npt.NDArray[np.float64
     formats do not match or no exact map is known.
     """
     check_match(voice, vocoder)
-    ones = np.ones(voice.bands)
-    if voice == vocoder and (voice.scale.startswith("kantts") or not _unknown(voice)):
-        return ones, 0.0 * ones
+    if voice.scale == vocoder.scale and voice.scale.startswith(_KANTTS) and voice.normalised and _unknown(vocoder):
+        return np.ones(voice.bands), np.zeros(voice.bands)
     if not {voice.scale, vocoder.scale} <= {*_LOGARITHMS}:
         scales = f"{voice.scale} | {vocoder.scale}"
         raise CheckpointError(f"no exact bridge between the mel scales (voice | vocoder): {scales}")

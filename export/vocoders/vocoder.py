@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from export.bundle import Arrays, Stage
+from export.bundle import Arrays, Sampler, Stage
 from export.mel import MelFormat
 from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 
@@ -18,13 +18,20 @@ FRAMES = Axis("frames", 64, 384, 1280)
 _WARMUP_FRAMES = 256
 
 
+def normal_mel(spec: StageSpec, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
+    """Mel spectrograms of a standard normal distribution."""
+    (mel,) = spec.inputs
+    shape = (batch, *(lengths[axis.label] if isinstance(axis, Axis) else axis for axis in mel.axes))
+    return {mel.name: generator.standard_normal(shape).astype(np.float32)}
+
+
 @dataclass(frozen=True)
 class Vocoder:
     """Mel spectrogram to waveform.
 
     `module` maps mel [B, M, `channels`] to audio [B, M·`hop_length`] in -1…1, in the form that is served.
-    `architecture` ("hifigan", "melgan" or "mbmelgan") begins the name of its stage. A sample depends on `lead` frames
-    before its own and `tail` frames after it, at least one each. `sources` are the files it was read from.
+    `architecture` ("hifigan", "melgan" or "mbmelgan") names its stage. A sample depends on `lead` frames before its own
+    and `tail` frames after it, at least one each. `sources` are the files it was read from.
     """
 
     architecture: str
@@ -35,6 +42,7 @@ class Vocoder:
     lead: int
     tail: int
     sources: tuple[Path, ...]
+    sampler: Sampler = normal_mel
 
 
 def vocoder_spec(
@@ -51,11 +59,6 @@ def vocoder_spec(
 
 
 def vocoder_stage(vocoder: Vocoder, role: str, precision: Precision = Precision.FP32, frames: Axis = FRAMES) -> Stage:
-    """The stage that serves a vocoder; its sample inputs are mel spectrograms of a standard normal distribution."""
-    return Stage(vocoder_spec(role, vocoder.channels, vocoder.hop_length, precision, frames), vocoder.module, _sample)
-
-
-def _sample(spec: StageSpec, batch: int, lengths: Mapping[str, int], generator: np.random.Generator) -> Arrays:
-    (mel,) = spec.inputs
-    shape = (batch, *(lengths[axis.label] if isinstance(axis, Axis) else axis for axis in mel.axes))
-    return {mel.name: generator.standard_normal(shape).astype(np.float32)}
+    """The stage that serves a vocoder."""
+    spec = vocoder_spec(role, vocoder.channels, vocoder.hop_length, precision, frames)
+    return Stage(spec, vocoder.module, vocoder.sampler)
