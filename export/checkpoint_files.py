@@ -161,7 +161,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.constructor.ConstructorError as error:
         if tag := re.search(r"'(tag:yaml\.org,2002:python/|!)([^']*)'", str(error)):
             raise CheckpointError(
-                f"{path} asks for the Python object {tag[2][:60]}, which could run code: replace it by a plain value"
+                f"{path} asks for the Python object {tag[2].rpartition(':')[2][:60]}, which could run code: replace it by a plain value"
             ) from error
         raise CheckpointError(f"{path} is not valid YAML; fetch it again") from error
     except (*_UNREADABLE, yaml.YAMLError) as error:

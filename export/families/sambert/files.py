@@ -155,9 +155,7 @@ def split_names(value: Any, path: Path) -> tuple[str, ...]:
 
 def _audio(parts: Parts) -> dict[str, Any]:
     if not parts.audio:
-        raise CheckpointError(
-            f"no audio_config in {listed(map(str, parts.sources), 200)}: add the voice's audio_config.yaml"
-        )
+        raise CheckpointError(f"{parts.arrays[-1]} has no audio_config in its configs: add its audio_config.yaml")
     first_path, first = parts.audio[0]
     for path, audio in parts.audio:
         for name in _MEL:
@@ -166,7 +164,7 @@ def _audio(parts: Parts) -> dict[str, Any]:
                 raise CheckpointError(f"{path}: {name} of audio_config is {str(value)[:40]}, a number is expected")
             if value != first[name]:
                 raise CheckpointError(
-                    f"{name} is {first[name]} in {first_path}, but {value} in {path}: "
+                    f"{name} is {first[name]} in {_short(first_path)}, but {value} in {_short(path)}: "
                     "the acoustic model and the vocoder do not belong together"
                 )
     bands = first["n_mels"]
@@ -178,6 +176,10 @@ def _audio(parts: Parts) -> dict[str, Any]:
         if given != expected:
             raise CheckpointError(f"{what} is {str(given)[:40]}, but its audio_config makes it {expected}")
     return dict(first)
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _array(parts: Parts, name: str) -> Path | None:
