@@ -1,0 +1,28 @@
+"""How the commands of `python -m export` speak: progress and errors on standard error, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from export.errors import ExportError
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what is wrong with a request or a file into one line and exit code 1."""
+    try:
+        yield
+    except ExportError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'file'}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def report(line: str) -> None:
+    """Tell of a step."""
+    typer.echo(line, err=True)
