@@ -160,8 +160,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(_text(path))
     except yaml.constructor.ConstructorError as error:
         if tag := re.search(r"'(tag:yaml\.org,2002:python/|!)([^']*)'", str(error)):
+            wanted = tag[2].rpartition(":")[2][:60]
             raise CheckpointError(
-                f"{path} asks for the Python object {tag[2].rpartition(':')[2][:60]}, which could run code: replace it by a plain value"
+                f"{path} asks for the Python object {wanted}, which could run code: replace it by a plain value"
             ) from error
         raise CheckpointError(f"{path} is not valid YAML; fetch it again") from error
     except (*_UNREADABLE, yaml.YAMLError) as error:

@@ -362,11 +362,3 @@ def test_a_voice_without_mask_is_read_with_the_ids_it_has(voice: Path) -> None:
     assert {feature: len(table) for feature, table in known.items()} == {
         feature: len(MANDARIN.get(feature, SPEAKERS)) + 2 for feature in EMBEDDINGS
     }
-
-
-def test_tensors_that_only_training_needs_are_left_out(voice: Path) -> None:
-    change(
-        voice / "am" / "ckpt" / "checkpoint_0.pth",
-        lambda content: content["model"].update({"align_attention.key_proj.0.conv.weight": torch.ones(1)}),
-    )
-    assert not [name for name in find(voice).acoustic if name.startswith("align_attention")]

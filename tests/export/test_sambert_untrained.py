@@ -11,17 +11,18 @@ import torch
 from typer import Typer
 from typer.testing import CliRunner
 
-from export.checkpoint_files import load_strict, read_yaml
+from export.checkpoint_files import read_yaml
 from export.errors import CheckpointError
+from export.families.sambert.acoustic import AcousticModel
 from export.families.sambert.config import SambertConfig
+from export.families.sambert.decoder import Decoder
+from export.families.sambert.encoder import Encoder
 from export.families.sambert.files import SambertFiles
 from export.families.sambert.layout import find
 from export.families.sambert.shapes import acoustic_shapes, vocoder_shapes
 from export.families.sambert.symbols import tables
-from export.families.sambert.text_encoder import TextEncoder
 from export.families.sambert.untrained import acoustic_params, vocoder_params, write_untrained
 from export.families.sambert.untrained_command import untrained
-from export.families.sambert.variance import VarianceAdaptor
 from export.vocoders.kantts_hifigan import kantts_generator
 
 DATA = Path(__file__).parents[1] / "data" / "sambert"
@@ -81,28 +82,28 @@ def test_every_variant_is_read_back_and_is_audible(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_phones_last_5_to_15_frames_and_breaks_0_to_3(tmp_path: Path, seed: int) -> None:
+def test_phones_last_5_to_15_frames_and_breaks_0_to_3_and_spectrograms_stay_in_bounds(
+    tmp_path: Path, seed: int
+) -> None:
     files = made(tmp_path / "a", seed=seed)
     config = SambertConfig.read(files.params, files.acoustic)
+    model = AcousticModel.load(config, files.acoustic, "the checkpoint")
     with np.load(DATA / "nsf16k" / "reference_beijing.npz") as reference:
-        units = torch.from_numpy(reference["ling"].astype(np.int32))
-        emotion, speaker = (torch.from_numpy(reference[name].astype(np.int64)) for name in ("emo", "spk"))
-    text_encoder, adaptor = TextEncoder(config), VarianceAdaptor(config)
-    for module, name in ((text_encoder, "text_encoder."), (adaptor, "variance_adaptor.")):
-        state = {key.removeprefix(name): value for key, value in files.acoustic.items() if key.startswith(name)}
-        load_strict(module, state, name, ignored=("ling_enc.position_enc", "dur_position_encoder"))
-    mask, lengths = torch.ones(1, units.shape[1], 1), torch.tensor([[units.shape[1]]])
+        features = [reference["ling"], reference["emo"][..., None], reference["spk"][..., None]]
+    units = torch.from_numpy(np.concatenate([*features, np.full_like(features[1], 100)], axis=-1).astype(np.int32))
+    lengths, ones = torch.tensor([[units.shape[1]]], dtype=torch.int32), torch.ones(1, 1)
     with torch.no_grad():
-        text = text_encoder(units, mask)
-        others = [files.acoustic["spk_tokenizer.weight"][speaker], files.acoustic["emo_tokenizer.weight"][emotion]]
-        condition = torch.cat([text, *others], dim=-1)
-        contours = [p(condition, lengths, mask) for p in (adaptor.pitch_predictor, adaptor.energy_predictor)]
-        condition = torch.cat([text + adaptor.embed(*contours), *others], dim=-1)
-        durations = torch.exp(adaptor.duration_predictor(condition, mask))[0, :, 0] - 1
+        hidden, durations, _, _ = Encoder(model, neutral=1, variation=0.26)(units, lengths, 0 * ones, ones)
+        counts = durations[0].round().to(torch.int64)
+        alignment = torch.repeat_interleave(torch.arange(units.shape[1], dtype=torch.int32), counts)[None]
+        alignment = alignment[:, : alignment.shape[1] // config.outputs_per_step * config.outputs_per_step]
+        mel = Decoder(model)(hidden, alignment, torch.tensor([[alignment.shape[1]]], dtype=torch.int32))
     breaks = units[0, :, 2] == 2
     assert breaks.any()
-    assert 5 <= durations[~breaks].min() <= durations[~breaks].max() <= 15
-    assert 0 <= durations[breaks].min() <= durations[breaks].max() <= 3
+    assert 5 <= durations[0, ~breaks].min() <= durations[0, ~breaks].max() <= 15
+    assert 0 <= durations[0, breaks].min() <= durations[0, breaks].max() <= 3
+    assert mel.abs().max() < 10
+    assert mel.std(dim=1).min() > 0.01
 
 
 def test_a_seed_gives_the_same_weights_again_and_each_voice_its_own(tmp_path: Path) -> None:

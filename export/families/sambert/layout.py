@@ -33,8 +33,6 @@ _AUDIO = "audio_config"
 # Folders of the acoustic model and of the vocoder.
 _PAIRS = (("am", "voc"), ("sambert", "hifigan"))
 _STEPS = re.compile(r"checkpoint_(\d+)\.pth")
-# Aligns text and recording in training (`MAS`), and is saved with the rest.
-_TRAINING_ONLY = "align_attention."
 
 
 def find(checkpoint: Path, voice: str | None = None) -> SambertFiles:
@@ -137,7 +135,7 @@ def _read_parts(folder: Path) -> Parts:
     configs += [(config_path, acoustic_config), (pair[1] / _CONFIG, vocoder_config)]
     return Parts(
         params=params,
-        acoustic={name: value for name, value in acoustic.items() if not name.startswith(_TRAINING_ONLY)},
+        acoustic=acoustic,
         vocoder_params=vocoder_params,
         vocoder=vocoder,
         audio=tuple((path, section(config, path, _AUDIO)) for path, config in configs if _AUDIO in config),
