@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from export.families.sambert.untrained import write_untrained
+from export.terminal import one_line_errors
 
 
 class UntrainedFamily(str, Enum):
@@ -28,5 +29,6 @@ def untrained(
     small: Annotated[bool, typer.Option("--small", help="Few channels and layers.")] = False,
 ) -> None:
     """Write a checkpoint of a real one's size and layout with random weights: no speech, but its lengths."""
-    write_untrained(out, sample_rate, seed=seed, nsf=nsf, se=se, causal=causal, size="small" if small else "full")
+    with one_line_errors():
+        write_untrained(out, sample_rate, seed=seed, nsf=nsf, se=se, causal=causal, size="small" if small else "full")
     typer.echo(f"an untrained {family.value} checkpoint is in {out}")
