@@ -12,9 +12,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from export.checkpoint_files import fuse_weight_norm, load_strict
+from export.checkpoint_files import fuse_weight_norm
 from export.errors import CheckpointError
 from export.vocoders.hifigan import HiFiGAN, HiFiGANConfig, ResidualBlock, Upsample
+from export.vocoders.named import load_named
 
 Params = Mapping[str, Any]
 
@@ -171,23 +172,6 @@ def load(
     generator = HiFiGAN(config)
     load_named(layers(generator), state, what)
     return generator.eval().requires_grad_(False)
-
-
-def load_named(layers: Mapping[str, nn.Module], state: Mapping[str, Tensor], what: str) -> None:
-    """Copy a state dict into the layers of a module, given by their dotted names in the file.
-
-    Raises `CheckpointError` as `load_strict` does, with the names of the file.
-    """
-    root = nn.Module()
-    for name, layer in layers.items():
-        *outer, last = name.split(".")
-        parent = root
-        for part in outer:
-            if part not in dict(parent.named_children()):
-                parent.add_module(part, nn.Module())
-            parent = parent.get_submodule(part)
-        parent.add_module(last, layer)
-    load_strict(root, state, what)
 
 
 def setting(params: Params, key: str) -> Any:
