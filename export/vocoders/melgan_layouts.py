@@ -68,6 +68,7 @@ def parallelwavegan_melgan(config: Params, state: Mapping[str, Tensor]) -> MelGA
         MelGANConfig(
             **sizes,
             taps=bank["order"] + 1,
+            bias=flag(params, "bias", default=True),
             slope=leaky_slope(params),
             padding=_padding(params),
             tanh=flag(params, "use_final_nonlinear_activation", default=True),
@@ -106,7 +107,6 @@ def _sizes(state: Mapping[str, Tensor], root: str, block: str, *, causal: bool) 
         "stacks": stacks,
         "stack_kernel": stack_kernel,
         "subbands": last.shape[0],
-        "bias": f"{root}.{numbers[0]}" + (".conv.bias" if causal else ".bias") in state,
     }
 
 
