@@ -16,7 +16,8 @@ from export.errors import CheckpointError
 MAX_BYTES = 4 << 30
 _MAX_FILES = 10_000
 _ENCRYPTED = 0x1
-_DAMAGED = (
+# What reading a damaged archive raises.
+DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -29,13 +30,13 @@ _DAMAGED = (
 
 
 @contextmanager
-def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     """A ZIP archive, open for reading. Raises `CheckpointError` when it is missing or damaged."""
     try:
         archive = zipfile.ZipFile(path)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise _damaged(path) from error
     with archive:
         yield archive
@@ -52,7 +53,7 @@ def unpack_zip(path: Path, folder: Path) -> None:
     Raises `CheckpointError`, before anything is unpacked, for an archive that is damaged, encrypted or larger than
     4 GiB, or that has an absolute path, a path out of the folder or a link in it.
     """
-    with open_zip(path) as archive:
+    with _open(path) as archive:
         for entry in archive.infolist():
             _check_entry(entry, path)
         if unpacked_size(archive) > MAX_BYTES or len(archive.infolist()) > _MAX_FILES:
@@ -61,7 +62,7 @@ def unpack_zip(path: Path, folder: Path) -> None:
             )
         try:
             whole = archive.testzip() is None
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise _damaged(path) from error
         if not whole:
             raise _damaged(path)

@@ -22,7 +22,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from export.archives import MAX_BYTES, open_zip, unpacked_size
+from export.archives import DAMAGED, MAX_BYTES, unpacked_size
 from export.errors import CheckpointError, listed
 
 Array = npt.NDArray[Any]
@@ -32,19 +32,16 @@ _MAX_TEXT_BYTES = 1 << 20
 _LFS = b"version https://git-lfs"
 # What the readers of pickles, YAML and arrays raise for bytes that are not what they expect.
 _UNREADABLE = (
+    *DAMAGED,
     ArithmeticError,
     AssertionError,
     AttributeError,
-    EOFError,
     LookupError,
     MemoryError,
-    RuntimeError,
     SyntaxError,
     TypeError,
-    ValueError,
     pickle.UnpicklingError,
     struct.error,
-    zipfile.BadZipFile,
 )
 
 
@@ -56,7 +53,7 @@ def read_checkpoint(path: Path) -> Any:
     """
     try:
         if _is_zip(path):
-            with open_zip(path) as archive:
+            with zipfile.ZipFile(path) as archive:
                 # torch.save does not compress.
                 if unpacked_size(archive) > path.stat().st_size:
                     raise CheckpointError(f"{path} is a compressed archive, not a checkpoint; fetch it again")
@@ -89,9 +86,8 @@ def tensors(content: Any, *keys: str, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{where} is {_kind(content)} instead of named tensors: not the expected checkpoint")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise CheckpointError(
-                f"{where} has {_kind(value)} as {str(name)[:80]} instead of a tensor: not the expected one"
-            )
+            found = f"{_kind(value)} as {str(name)[:80]}"
+            raise CheckpointError(f"{where} has {found} where only tensors are expected: not the expected checkpoint")
         _check_tensor(value, f"{name[:120]} of {path}")
     return dict(content)
 
@@ -198,7 +194,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
 def _load(path: Path) -> Array | dict[str, Array]:
     try:
         if _is_zip(path):
-            with open_zip(path) as archive:
+            with zipfile.ZipFile(path) as archive:
                 if unpacked_size(archive) > MAX_BYTES:
                     raise CheckpointError(f"{path} unpacks to more than {MAX_BYTES >> 30} GiB: it is not read")
         loaded = np.load(path, allow_pickle=False)
@@ -269,7 +265,8 @@ def _unreadable(path: Path, error: OSError) -> CheckpointError:
 def _kind(content: Any) -> str:
     if isinstance(content, Mapping):
         return listed(map(str, content), 80) or "nothing"
-    return f"a {type(content).__name__}"
+    name = type(content).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _shape(value: Tensor) -> str:

@@ -91,7 +91,7 @@ def test_code_in_a_bare_pickle_is_not_run(tmp_path: Path) -> None:
     "content", [b"", b"hello, world\n" * 9, b"<html>", b"\x89PNG\r\n\x1a\n" + bytes(99), b"PK\x03\x04"]
 )
 def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(CheckpointError, match=r"no PyTorch checkpoint|damaged"):
+    with pytest.raises(CheckpointError, match="no PyTorch checkpoint"):
         read_checkpoint(written(tmp_path / "a.pth", content))
 
 
@@ -138,7 +138,7 @@ def test_a_state_dict_that_is_not_there_is_told_with_what_is(tmp_path: Path) -> 
         tensors({"generator": {}, "steps": 1}, "model", path=path)
     with pytest.raises(CheckpointError, match=r'a.pth\["model"\] has no "generator" but w:'):
         tensors({"model": {"w": torch.ones(1)}}, "model", "generator", path=path)
-    with pytest.raises(CheckpointError, match="a int as steps"):
+    with pytest.raises(CheckpointError, match="an int as steps where only tensors are expected"):
         tensors({"w": torch.ones(1), "steps": 1}, path=path)
     for nothing in ({}, [], 3):
         with pytest.raises(CheckpointError, match="instead of named tensors"):
@@ -304,10 +304,11 @@ def test_arrays_that_are_damaged_or_no_numbers_are_told(tmp_path: Path) -> None:
         read_array(archive)
     with pytest.raises(CheckpointError, match="a single array"):
         read_arrays(written(tmp_path / "b.npz", whole))
-    damaged = bytearray(archive.read_bytes())
-    damaged[500] ^= 255
-    with pytest.raises(CheckpointError, match="is damaged"):
-        read_arrays(written(archive, bytes(damaged)))
+    for compressed in (True, False):
+        damaged = bytearray(array_bytes({"mean": np.arange(1000.0)}, compressed=compressed))
+        damaged[500:520] = bytes(20)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            read_arrays(written(archive, bytes(damaged)))
 
 
 def archive_of(path: Path, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> Path:
