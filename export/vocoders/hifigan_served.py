@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.vocoders.flat import flat_conv
+from export.vocoders.flat import SubPixelUpsample, flat_conv
 from export.vocoders.hifigan import OUTPUT_SLOPE, HiFiGAN, ResidualBlock, SameConv, SourceConv, Upsample
 
 
@@ -34,49 +32,31 @@ class FlatConv(nn.Module):
         return y
 
 
-class SubPixelUpsample(nn.Module):
-    """What an `Upsample` computes."""
+def sub_pixel(source: nn.Module) -> SubPixelUpsample:
+    """What an `Upsample` computes, with height 1."""
+    assert isinstance(source, Upsample)
+    weight, bias = source.transposed.weight.detach(), source.transposed.bias
+    crop = source.crop
+    if source.repeated is not None:
+        repeated, its_crop = as_transposed(source.repeated, source.scale)
+        # Both in one: as long to the left of what is kept, and to the right.
+        crop = max(source.crop, its_crop)
+        weight, repeated = F.pad(weight, (crop - source.crop, 0)), F.pad(repeated, (crop - its_crop, 0))
+        kernel = max(weight.shape[2], repeated.shape[2])
+        weight = F.pad(weight, (0, kernel - weight.shape[2])) + F.pad(repeated, (0, kernel - repeated.shape[2]))
+        if bias is not None and source.repeated.bias is not None:
+            bias = bias + source.repeated.bias
+    return SubPixelUpsample(weight, bias, source.scale, crop)
 
-    def __init__(self, source: Upsample) -> None:
-        super().__init__()
-        self.scale = source.scale
-        weight, bias, self.edges = phases(source)
-        self.conv = flat_conv(weight, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, 1, T] → [B, outputs, 1, scale·T]."""
-        batch, _, _, length = x.shape
-        y = self.conv(F.pad(x, self.edges)).reshape(batch, -1, self.scale, length)
-        samples: Tensor = y.transpose(2, 3).reshape(batch, -1, 1, length * self.scale)
-        return samples
+def as_transposed(conv: SameConv, scale: int) -> tuple[Tensor, int]:
+    """The convolution of a signal with each sample repeated `scale` times, as a transposed convolution of the signal.
 
-
-def phases(source: Upsample) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """An upsampling as a convolution at its input's rate, read off its answers to impulses.
-
-    Returns weight [outputs·scale, inputs, kernel], bias [outputs·scale] and the padding of the input. An output's
-    `scale` samples are successive channels.
+    Returns weight [inputs, outputs, kernel + scale - 1], and the samples to crop on the left.
     """
-    layer = copy.deepcopy(source).double()
-    inputs, outputs, kernel = layer.transposed.weight.shape
-    bias = torch.zeros(outputs, dtype=torch.float64)
-    for part in (layer.transposed, layer.repeated):
-        if part is not None and part.bias is not None:
-            bias += part.bias.detach()
-            part.bias = None
-    if layer.repeated is not None:
-        kernel = max(kernel, layer.repeated.kernel_size[0])
-    reach = kernel // source.scale + 1
-    impulses = torch.zeros(inputs, inputs, 2 * reach + 1, dtype=torch.float64)
-    impulses[range(inputs), range(inputs), reach] = 1.0
-    with torch.no_grad():
-        answers = layer(impulses).reshape(inputs, outputs, 2 * reach + 1, source.scale)
-    # [input, output, time, phase] → [output, phase, input, tap]: what hears an impulse later hears an earlier input.
-    taps = answers.permute(1, 3, 0, 2).flip(3)
-    heard = taps.abs().sum((0, 1, 2)).nonzero().flatten()
-    first, last = int(heard.min()), int(heard.max())
-    weight = taps[..., first : last + 1].reshape(outputs * source.scale, inputs, -1)
-    return weight.float(), bias.float().repeat_interleave(source.scale), (reach - first, last - reach)
+    weight = conv.weight.detach().transpose(0, 1).flip(2)
+    copies = [F.pad(weight, (shift, scale - 1 - shift)) for shift in range(scale)]
+    return torch.stack(copies).sum(0), conv.edges[1]
 
 
 class FlatBlock(nn.Module):
@@ -109,9 +89,8 @@ class ServedHiFiGAN(nn.Module):
         self.upsamples = nn.ModuleList()
         self.stages = nn.ModuleList()
         for upsample, blocks in zip(source.upsamples, source.stages, strict=True):
-            assert isinstance(upsample, Upsample)
             assert isinstance(blocks, nn.ModuleList)
-            self.upsamples.append(SubPixelUpsample(upsample))
+            self.upsamples.append(sub_pixel(upsample))
             self.stages.append(nn.ModuleList(FlatBlock(block) for block in blocks))
         self.sources = nn.ModuleList(map(FlatConv, source.sources))
         self.output = FlatConv(source.output)
