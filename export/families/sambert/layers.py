@@ -6,7 +6,6 @@ time step is masked, so that an item of a padded batch is computed as if it were
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.families.sambert.config import FsmnConfig
+from export.families.sambert.recurrence import lstm
 
 # Upstream's, not PyTorch's.
 EPSILON = 1e-6
@@ -122,11 +122,6 @@ class BidirectionalLSTM(nn.LSTM):
         # Each item back to front with its padding in place, which undoes itself.
         order = torch.where(steps < lengths, lengths - 1 - steps, steps).to(torch.int64).unsqueeze(-1)
         to_right, to_left = self.all_weights
-        right = self._one_way(x, to_right)
-        left = self._one_way(x.gather(1, order.expand(-1, -1, x.shape[2])), to_left)
+        right = lstm(x, to_right)
+        left = lstm(x.gather(1, order.expand(-1, -1, x.shape[2])), to_left)
         return torch.cat([right, left.gather(1, order.expand(-1, -1, left.shape[2]))], dim=-1)
-
-    def _one_way(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        start = x.new_zeros(1, x.shape[0], self.hidden_size)
-        y, _, _ = torch.lstm(x, [start, start], list(weights), True, 1, 0.0, False, False, True)
-        return y

@@ -29,7 +29,8 @@ class PncaAttention(nn.Module):
         """memory [B, L, memory_units] → keys [B, heads, width, L], values [B, heads, L, width]."""
         packed = self.w_h_kv(memory).unflatten(-1, (2, self.heads, self.width))
         keys, values = packed.permute(2, 0, 3, 1, 4).unbind(0)
-        return keys.transpose(2, 3), values
+        # Both live in a loop, which must not see one tensor twice.
+        return keys.transpose(2, 3).contiguous(), values.contiguous()
 
 
 class PncaLayer(nn.Module):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from export.families.sambert.config import SambertConfig
 from export.families.sambert.layers import Fsmn
+from export.families.sambert.recurrence import lstm
 
 
 class Postnet(nn.Module):
@@ -19,6 +20,5 @@ class Postnet(nn.Module):
 
     def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
         """mel [B, M, bands], mask [B, M, 1] → [B, M, bands]."""
-        y, _ = self.lstm(self.fsmn(mel, mask))
-        z: Tensor = self.fc(y) * mask
-        return z
+        y: Tensor = self.fc(lstm(self.fsmn(mel, mask), self.lstm.all_weights[0])) * mask
+        return y
