@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -19,10 +18,13 @@ from export import repository as repositories
 from export.bundle import Bundle, Choice
 from export.change import changing
 from export.errors import ExportError
-from export.families import fastspeech2
+from export.families import fastspeech2, sambert
 from export.families.fastspeech2 import demo
-from export.families.fastspeech2.verify import verify_fastspeech2
-from export.verify import Verifier, export_chain
+from export.families.sambert.untrained_command import untrained
+from export.terminal import one_line_errors, report
+from export.verifications import VERIFICATIONS, Verifiable
+from export.verify import export_chain
+from export.vocoder_command import vocoder
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
@@ -35,11 +37,14 @@ class Family(str, Enum):
     """Architectures that can be exported."""
 
     fastspeech2 = "fastspeech2"
+    sambert = "sambert"
 
 
-# What loads a checkpoint of each family, and what compares one with reference arrays.
-BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {Family.fastspeech2: fastspeech2.bundle}
-VERIFIERS: dict[Family, Verifier] = {Family.fastspeech2: verify_fastspeech2}
+# What loads a checkpoint of each family.
+BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {
+    Family.fastspeech2: fastspeech2.bundle,
+    Family.sambert: sambert.bundle,
+}
 
 
 class Precision(str, Enum):
@@ -49,22 +54,6 @@ class Precision(str, Enum):
 
 
 CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Folder with the checkpoint's files.")]
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except ExportError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(f"error: {error.filename or 'file'}: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _report(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 @app.command()
@@ -84,11 +73,11 @@ def voice(
 ) -> None:
     """Export a checkpoint into the model repository as a voice."""
     named = None if emotions is None else tuple(part.strip() for part in emotions.split(",") if part.strip())
-    with _one_line_errors():
+    with one_line_errors():
         repositories.check_name(name)
-        _report(f"reading {checkpoint}")
+        report(f"reading {checkpoint}")
         bundle = BUNDLES[family](checkpoint, name, Choice(from_voice, named))
-        repositories.write_voice(bundle, repository, _report, replace=replace)
+        repositories.write_voice(bundle, repository, report, replace=replace)
     rate = bundle.voice.sample_rate
     typer.echo(f"voice {name} ({family.value}, {precision.value}, {rate} Hz) is in {repository}")
 
@@ -99,7 +88,7 @@ def configs(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of step.")] = False,
 ) -> None:
     """Write every checked-in config from the specifications, for every hardware profile."""
-    with _one_line_errors():
+    with one_line_errors():
         files = repositories.checked_in_configs()
         stale = [
             path
@@ -128,7 +117,7 @@ def fetch(
     checkpoint: CheckpointOption = demo.DIRECTORY,
 ) -> None:
     """Download the demo voice's checkpoint and check its hash."""
-    with _one_line_errors():
+    with one_line_errors():
         if name != repositories.DEFAULT_VOICE:
             raise ExportError(f"'{name}' cannot be fetched, only {repositories.DEFAULT_VOICE}")
         demo.fetch(checkpoint)
@@ -136,7 +125,7 @@ def fetch(
 
 @app.command()
 def verify(
-    family: Annotated[Family, typer.Argument(help="Architecture of the checkpoint.")],
+    what: Annotated[Verifiable, typer.Argument(metavar="FAMILY", help="Family, or layout of a vocoder.")],
     reference: Annotated[Path, typer.Option("--reference", help="Reference arrays, .npz.")],
     checkpoint: CheckpointOption = demo.DIRECTORY,
     tolerance: Annotated[float, typer.Option("--tolerance", help="Largest absolute error of a stage.")] = 1e-4,
@@ -144,21 +133,25 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
-    with _one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        stages = BUNDLES[family](checkpoint, family.value, Choice()).stages
-        rows = VERIFIERS[family](export_chain(stages, Path(folder)), reference, tolerance, end_to_end)
+    with one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        stages, compare = VERIFICATIONS[what]
+        rows = compare(export_chain(stages(checkpoint), Path(folder)), reference, tolerance, end_to_end)
     passed = all(row.passed for row in rows)
     if as_json:
         content = [asdict(row) | {"passed": row.passed} for row in rows]
-        typer.echo(json.dumps({"family": family.value, "passed": passed, "rows": content}))
+        typer.echo(json.dumps({"family": what.value, "passed": passed, "rows": content}))
     else:
-        typer.echo(f"{'stage':<12}{'array':<12}{'module':>10}{'onnx':>10}{'allowed':>10}")
+        typer.echo(f"{'stage':<12}{'array':<20}{'module':>10}{'onnx':>10}{'allowed':>10}")
         for row in rows:
             mark = "" if row.passed else "  FAILED"
             errors = f"{row.module_error:>10.1e}{row.onnx_error:>10.1e}{row.tolerance:>10.1e}"
-            typer.echo(f"{row.stage:<12}{row.array:<12}{errors}{mark}")
+            typer.echo(f"{row.stage:<12}{row.array:<20}{errors}{mark}")
     if not passed:
         raise typer.Exit(1)
+
+
+app.command()(vocoder)
+app.command()(untrained)
 
 
 def main() -> None:
