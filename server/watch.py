@@ -184,7 +184,7 @@ class Watch:
         """A short text, and never the same one twice in a row, so that no cache answers for a stage."""
         self._count += 1
         text = f"{self._count % 100}。"
-        return ask(self._server.address, text, None if model == voice else voice, limit, self._look, model)
+        return ask(self._server.address, text, voice, limit, self._look, model)
 
     def _next_voice(self, states: dict[str, ModelState], models: Iterable[str] = ()) -> str | None:
         """A loaded voice: the owner of one of ``models`` if there is one, else each in its turn."""

@@ -81,7 +81,7 @@ def make_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
             if text == UNSAYABLE and world.door is None:
                 return Answer(status="INVALID_ARGUMENT", message="text has nothing to say")
             world.asked.append((text, model, voice))
-            return world.door if text == UNSAYABLE and world.door else world.answer(model if model != "tts" else voice)
+            return world.door if text == UNSAYABLE and world.door else world.answer(voice)
 
         control = SimpleNamespace(
             models=lambda: dict(world.models), spoken=lambda model: world.spoken, reload=world.reload
@@ -102,7 +102,7 @@ def test_a_server_that_speaks_is_asked_in_turn_for_each_voice_and_left_alone(mak
     watching, world = make_watch("first", "second")
     for _ in range(4):
         watching.tick()
-    assert [(model, voice) for _, model, voice in world.asked] == [("first", None), ("second", None)] * 2
+    assert [(model, voice) for _, model, voice in world.asked] == [("first", "first"), ("second", "second")] * 2
     assert len({text for text, *_ in world.asked}) == 4, "no cache may answer for a stage"
     assert (world.restarts, world.reloaded, world.said) == (0, [], [])
 
