@@ -84,8 +84,8 @@ class HarmonicSource(nn.Module):
         self.register_buffer("multiples", torch.arange(1.0, harmonics + 1), persistent=False)
 
     def hiss(self, noise: Tensor) -> Tensor:
-        """Standard normal noise of each sine [B, harmonics, M·hop_length] → mixed [B, M·hop_length]."""
-        return torch.einsum("bhn,h->bn", noise, self.mixture.weight[0, :, 0])
+        """Standard normal noise of each sine [B, M, harmonics, hop_length] → mixed [B, M·hop_length]."""
+        return torch.einsum("bmhn,h->bmn", noise, self.mixture.weight[0, :, 0]).flatten(1)
 
     def forward(self, f0: Tensor, voiced: Tensor, phase: Tensor, phases: Tensor, hiss: Tensor) -> Tensor:
         """Excitation [B, M·hop_length].
@@ -113,7 +113,7 @@ class ExplicitSource(nn.Module):
     def forward(self, mel: Tensor, phases: Tensor, noise: Tensor) -> Tensor:
         """mel with its track [B, M, bands + 4] → audio [B, M·hop_length]; see `HarmonicSource` for the rest.
 
-        phases [B, harmonics] in radians, noise [B, harmonics, M·hop_length] of a standard normal distribution.
+        phases [B, harmonics] in radians, noise [B, M, harmonics, hop_length] of a standard normal distribution.
         """
         f0, voiced = self.scale.voicing(mel[..., -4:-2])
         excitation = self.source(f0, voiced, mel[..., -2] * PHASE_UNIT, phases, self.source.hiss(noise))
@@ -134,7 +134,7 @@ class ConstantSource(nn.Module):
         draws = torch.Generator().manual_seed(0)
         phases = (2 * torch.rand(1, harmonics, generator=draws) - 1) * pi
         phases[:, 0] = 0
-        noise = torch.randn(1, harmonics, NOISE_FRAMES * source.hop_length, generator=draws)
+        noise = torch.randn(1, NOISE_FRAMES, harmonics, source.hop_length, generator=draws)
         self.register_buffer("phases", phases, persistent=False)
         self.register_buffer("hiss", source.hiss(noise).reshape(NOISE_FRAMES, -1), persistent=False)
 
