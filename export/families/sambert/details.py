@@ -1,0 +1,62 @@
+"""The acoustic stages with more outputs: what references hold besides what a voice serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from export.bundle import Stage
+from export.families.sambert.acoustic_stages import UNITS, decoder_stage, encoder_stage, frames
+from export.families.sambert.decoder import Decoder
+from export.families.sambert.encoder import Encoder
+from export.specs import Axis, DType, StageSpec, TensorSpec
+
+
+class DetailedEncoder(nn.Module):
+    """An encoder that tells the text encoder's output and the duration predictor's too."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, units: Tensor, unit_lengths: Tensor, pitch: Tensor, contour: Tensor) -> tuple[Tensor, ...]:
+        """What the encoder takes → hidden, durations, f0, energy, text [B, T, text_units], log durations [B, T]."""
+        return tuple(self.encoder.encode(units, unit_lengths, pitch, contour))
+
+
+class DetailedDecoder(nn.Module):
+    """A decoder that tells what its mel was made from."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, hidden: Tensor, alignment: Tensor, frame_lengths: Tensor) -> tuple[Tensor, ...]:
+        """What the decoder takes → mel after and before the postnet, frames' texts, memory [B, L, C], widths [B, 1]."""
+        mel, before, memory = self.decoder.decode(hidden, alignment, frame_lengths)
+        return mel, before, memory.text, memory.memory, memory.widths.to(alignment.dtype)
+
+
+def detailed_stages(encoder: Encoder, decoder: Decoder) -> tuple[Stage, Stage]:
+    """Encoder and decoder stage whose last outputs are named as in the references."""
+    config = decoder.config
+    axis = frames(config)
+    steps = Axis("steps", *(length // axis.step for length in (axis.minimum, axis.optimum, axis.maximum)))
+    text = (TensorSpec("text_hid", DType.FP32, (UNITS, config.text_units)), TensorSpec("log_dur", DType.FP32, (UNITS,)))
+    mel = (
+        TensorSpec("post", DType.FP32, (axis, config.bands)),
+        TensorSpec("dec", DType.FP32, (axis, config.bands)),
+        TensorSpec("LR_text", DType.FP32, (axis, config.text_units)),
+        TensorSpec("memory", DType.FP32, (steps, config.memory_units)),
+        TensorSpec("xbw", DType.INT32, (1,)),
+    )
+    first, second = encoder_stage(encoder), decoder_stage(decoder)
+    return (
+        replace(first, spec=_with(first.spec, (*first.spec.outputs, *text)), module=DetailedEncoder(encoder).eval()),
+        replace(second, spec=_with(second.spec, mel), module=DetailedDecoder(decoder).eval()),
+    )
+
+
+def _with(spec: StageSpec, outputs: tuple[TensorSpec, ...]) -> StageSpec:
+    return replace(spec, outputs=outputs)
