@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from export.errors import ExportError, listed
 from export.mel import MelFormat, Statistics, bridge, check_match
 from export.repository import Report, ensemble_configs, put_configs, put_stage, stage_configs
 from export.vocoders.bridge import bridged
+from export.vocoders.layouts import PITCH_STATISTICS
 from export.vocoders.vocoder import Vocoder, vocoder_stage
 from export.voice import FILE_NAME, Voice, VoiceFile
 
@@ -62,6 +63,12 @@ def attach(
             raise ExportError(
                 f"the voice {name} has a {quality.value} vocoder, {name}_{old}: replace it with --replace"
             )
+        sources = manifest.checksums(vocoder.sources)
+        if (wanted := _pitch(sources)) and wanted != _pitch(file.sources):
+            raise ExportError(
+                f"the vocoder's {PITCH_STATISTICS} is not that of the voice {name}, which normalises the fundamental by "
+                "it: put the voice's there"
+            )
         steps = {role: Step.read(repository / f"{name}_{role}" / _CONFIG) for role in before.stages}
         mel = _with_statistics(before.mel, statistics)
         fitted = _fitted(vocoder, mel, _mel_channels(repository / steps["decoder"].model), same=same_normalisation)
@@ -72,7 +79,7 @@ def attach(
         )
         voice = _with_vocoder(dataclasses.replace(before, mel=mel), quality, role, fitted)
         stage = vocoder_stage(fitted, role)
-        put_stage(change, voice, stage, manifest.checksums(vocoder.sources), report)
+        put_stage(change, voice, stage, sources, report)
         model = f"{name}_{role}"
         put_configs(change, stage_configs(name, stage.spec))
         put_configs(change, ensemble_configs(voice, steps | {role: Step.of(model, stage.spec)}))
@@ -81,6 +88,10 @@ def attach(
             change.remove(Path(f"{name}_{gone}"))
             report(f"removed {name}_{gone}, which no quality uses any more")
     return model
+
+
+def _pitch(sources: Mapping[str, str]) -> set[str]:
+    return {digest for path, digest in sources.items() if Path(path).name == PITCH_STATISTICS}
 
 
 def _with_statistics(mel: MelFormat, statistics: Statistics | None) -> MelFormat:

@@ -16,11 +16,7 @@ from export.checkpoint_files import fuse_weight_norm
 from export.errors import CheckpointError
 from export.vocoders.hifigan import HiFiGAN, HiFiGANConfig, ResidualBlock, Upsample
 from export.vocoders.named import load_named
-
-Params = Mapping[str, Any]
-
-# Larger than any generator's sizes; a config is not to be trusted with the size of what is allocated.
-_LARGEST = 4096
+from export.vocoders.settings import Params, agree, flag, leaky_slope, setting, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -172,55 +168,3 @@ def load(
     generator = HiFiGAN(config)
     load_named(layers(generator), state, what)
     return generator.eval().requires_grad_(False)
-
-
-def setting(params: Params, key: str) -> Any:
-    """A setting that must be there."""
-    if key not in params:
-        raise CheckpointError(f"the vocoder's config has no {key}")
-    return params[key]
-
-
-def whole_numbers(params: Params, key: str) -> tuple[int, ...]:
-    """A setting that is a list of sizes."""
-    values = setting(params, key)
-    if not isinstance(values, list | tuple) or not values or not all(_is_size(value) for value in values):
-        raise CheckpointError(
-            f"{key} of the vocoder's config must be whole numbers from 1 to {_LARGEST}, not {values}"[:300]
-        )
-    return tuple(values)
-
-
-def whole_number(params: Params, key: str) -> int:
-    """A setting that is a size."""
-    return whole_numbers({key: [setting(params, key)]}, key)[0]
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
-
-
-def flag(params: Params, key: str, *, default: bool) -> bool:
-    """A setting that is true or false; `default` is what upstream's code takes for one that is not there."""
-    value = params.get(key, default)
-    if not isinstance(value, bool):
-        raise CheckpointError(f"{key} of the vocoder's config must be true or false, not {value}"[:300])
-    return value
-
-
-def leaky_slope(params: Params) -> float:
-    """The negative slope of the config's activation, which must be a LeakyReLU."""
-    kind = setting(params, "nonlinear_activation")
-    slope = setting(params, "nonlinear_activation_params")
-    slope = slope.get("negative_slope") if isinstance(slope, Mapping) else None
-    if kind != "LeakyReLU" or not isinstance(slope, int | float) or not 0 <= slope <= 1:
-        raise CheckpointError(
-            f"the vocoder's activation must be a LeakyReLU with a slope, not {kind} with {slope}"[:300]
-        )
-    return float(slope)
-
-
-def agree(params: Params, key: str, size: object, source: str) -> None:
-    """Raise `CheckpointError` where the config has the setting and it is another."""
-    if key in params and str(params[key]) != str(size):
-        raise CheckpointError(f"{key} is {params[key]} in the vocoder's config, but {size} is {source}"[:300])

@@ -11,17 +11,8 @@ from torch import Tensor, nn
 from export.checkpoint_files import fuse_weight_norm
 from export.errors import CheckpointError
 from export.vocoders.hifigan import HiFiGAN, HiFiGANConfig
-from export.vocoders.hifigan_layouts import (
-    LayerNames,
-    Params,
-    agree,
-    flag,
-    leaky_slope,
-    load,
-    read_sizes,
-    setting,
-    whole_number,
-)
+from export.vocoders.hifigan_layouts import LayerNames, load, read_sizes
+from export.vocoders.settings import Params, agree, flag, leaky_slope, setting, whole_number
 
 _NAMES = LayerNames(
     input="conv_pre.conv1d",
@@ -103,9 +94,7 @@ def _source(params: Params) -> dict[str, Any]:
 def _check_source(config: HiFiGANConfig) -> None:
     strides = [prod(config.scales[stage:]) for stage in range(1, len(config.scales))]
     if config.harmonics and not config.causal and any(stride % 2 and stride > 1 for stride in strides):
-        raise CheckpointError(
-            f"the source cannot be brought down by {strides} without causal convolutions: odd strides"
-        )
+        raise CheckpointError(f"the source of a vocoder that is not causal cannot be strided by odd numbers: {strides}")
 
 
 def _layers(generator: HiFiGAN) -> dict[str, nn.Module]:

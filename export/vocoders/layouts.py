@@ -14,12 +14,13 @@ from export.checkpoint_files import read_array, read_checkpoint, read_json, read
 from export.errors import CheckpointError, listed
 from export.mel import MelFormat, kantts_format
 from export.vocoders.hifigan import HiFiGAN
-from export.vocoders.hifigan_layouts import jik876_generator, parallelwavegan_hifigan, setting
+from export.vocoders.hifigan_layouts import jik876_generator, parallelwavegan_hifigan
 from export.vocoders.kantts_hifigan import kantts_generator
 from export.vocoders.melgan import MelGAN
 from export.vocoders.melgan_layouts import descriptinc_melgan, parallelwavegan_melgan
 from export.vocoders.nsf import F0Scale
 from export.vocoders.served import served
+from export.vocoders.settings import Params, frequency, rate, setting
 from export.vocoders.statistics import find_statistics
 from export.vocoders.vocoder import Vocoder
 
@@ -35,6 +36,8 @@ class Layout(str, Enum):
 
 # The mel spectrogram of descriptinc/melgan-neurips is fixed in its code.
 _DESCRIPTINC_RATE, _DESCRIPTINC_HOP, _DESCRIPTINC_FFT = 22050, 256, 1024
+# Mean and standard deviation of a voice's fundamental, which an acoustic model normalises by.
+PITCH_STATISTICS = "mvn.npy"
 
 
 def load_vocoder(layout: Layout, checkpoint: Path) -> Vocoder:
@@ -74,13 +77,13 @@ def _hifigan(checkpoint: Path) -> Vocoder:
     config = read_json(config_path)
     generator = jik876_generator(config, tensors(read_checkpoint(path), "generator", path=path))
     mel = MelFormat(
-        sample_rate=_whole(config, "sampling_rate"),
-        hop_length=_whole(config, "hop_size"),
-        bands=_whole(config, "num_mels"),
-        n_fft=_whole(config, "n_fft"),
-        win_length=_whole(config, "win_size"),
-        fmin=_hertz(config, "fmin"),
-        fmax=_hertz(config, "fmax"),
+        sample_rate=rate(config, "sampling_rate"),
+        hop_length=rate(config, "hop_size"),
+        bands=rate(config, "num_mels"),
+        n_fft=rate(config, "n_fft"),
+        win_length=rate(config, "win_size"),
+        fmin=frequency(config, "fmin"),
+        fmax=frequency(config, "fmax"),
         scale="ln",
         statistics=None,
         normalised=False,
@@ -106,7 +109,7 @@ def _melgan(checkpoint: Path) -> Vocoder:
     return served(generator, mel, (path,))
 
 
-_PARALLELWAVEGAN: dict[str, Callable[[Mapping[str, Any], Mapping[str, Tensor]], HiFiGAN | MelGAN]] = {
+_PARALLELWAVEGAN: dict[str, Callable[[Params, Mapping[str, Tensor]], HiFiGAN | MelGAN]] = {
     "HiFiGANGenerator": lambda config, state: parallelwavegan_hifigan(setting(config, "generator_params"), state),
     "MelGANGenerator": parallelwavegan_melgan,
 }
@@ -123,15 +126,15 @@ def _parallelwavegan(checkpoint: Path) -> Vocoder:
         raise CheckpointError(f"{config_path}: mel spectrograms of another rate (sampling_rate_for_feats) do not fit")
     statistics_path, statistics = find_statistics(folder)
     generator = _PARALLELWAVEGAN[kind](config, tensors(read_checkpoint(path), "model", "generator", path=path))
-    n_fft = _whole(config, "fft_size")
+    n_fft = rate(config, "fft_size")
     mel = MelFormat(
-        sample_rate=_whole(config, "sampling_rate"),
-        hop_length=_whole(config, "hop_size"),
-        bands=_whole(config, "num_mels"),
+        sample_rate=rate(config, "sampling_rate"),
+        hop_length=rate(config, "hop_size"),
+        bands=rate(config, "num_mels"),
         n_fft=n_fft,
-        win_length=n_fft if config.get("win_length") is None else _whole(config, "win_length"),
-        fmin=_hertz(config, "fmin"),
-        fmax=_hertz(config, "fmax"),
+        win_length=n_fft if config.get("win_length") is None else rate(config, "win_length"),
+        fmin=frequency(config, "fmin"),
+        fmax=frequency(config, "fmax"),
         scale="log10",
         statistics=statistics,
         normalised=True,
@@ -160,13 +163,15 @@ def _kantts(checkpoint: Path) -> Vocoder:
 def _pitch_scale(folder: Path) -> tuple[Path, F0Scale]:
     """The file of the fundamental's mean and standard deviation, which is the acoustic model's, and what it says."""
     voice = folder.resolve().parent
-    for path in (place / "mvn.npy" for place in (folder, voice / "am", voice / "sambert", voice)):
+    for path in (place / PITCH_STATISTICS for place in (folder, voice / "am", voice / "sambert", voice)):
         if path.is_file():
             values = read_array(path).reshape(-1)
             if values.size != 2:
                 raise CheckpointError(f"{path} has {values.size} values: a mean and a standard deviation are expected")
             return path, F0Scale(factor=float(values[1]), offset=float(values[0]))
-    raise CheckpointError(f"{folder} has a source (NSF): put the mvn.npy of its voice's acoustic model there")
+    raise CheckpointError(
+        f"{folder} has a source (NSF): put the {PITCH_STATISTICS} of its voice's acoustic model there"
+    )
 
 
 _LOADERS: dict[Layout, Callable[[Path], Vocoder]] = {
@@ -198,19 +203,3 @@ def _generator_file(checkpoint: Path, wanted: str, *patterns: str) -> tuple[Path
         if found:
             return checkpoint, next(iter(found))
     raise CheckpointError(f"{checkpoint} has no generator: no file {wanted}")
-
-
-def _whole(config: Mapping[str, Any], key: str) -> int:
-    value = setting(config, key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
-        raise CheckpointError(f"{key} of the vocoder's config must be a whole number above 0, not {str(value)[:60]}")
-    return value
-
-
-def _hertz(config: Mapping[str, Any], key: str) -> float | None:
-    value = setting(config, key)
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1_000_000:
-        raise CheckpointError(f"{key} of the vocoder's config must be a frequency in Hz, not {str(value)[:60]}")
-    return float(value)

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from export.checkpoint_files import fuse_weight_norm
 from export.errors import CheckpointError
-from export.vocoders.hifigan_layouts import Params, agree, flag, leaky_slope, setting, whole_number
 from export.vocoders.melgan import MelGAN, MelGANConfig
 from export.vocoders.named import load_named
 from export.vocoders.pqmf import designed
+from export.vocoders.settings import Params, agree, flag, leaky_slope, setting, whole_number
 
 # What upstream's code takes for a setting of `generator_params` that is not there.
 _USUAL = {

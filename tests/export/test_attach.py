@@ -176,6 +176,15 @@ def test_a_vocoder_with_a_source_needs_a_voice_with_a_fundamental(place, vocoder
     assert content(place) == before
 
 
+def test_a_source_that_is_scaled_for_another_voice_is_refused(place, vocoder, tmp_path):
+    path = tmp_path / "mvn.npy"
+    np.save(path, np.array([200.0, 50.0]))
+    before = content(place)
+    with pytest.raises(ExportError, match=r"mvn\.npy is not that of the voice demo"):
+        attach(place, VOICE, Quality.high, dataclasses.replace(vocoder, sources=(path,)), told)
+    assert content(place) == before
+
+
 def test_an_export_that_fails_leaves_the_repository_as_it_was(place, vocoder):
     before = content(place)
     # The graph's audio is not as long as this stage would say.
