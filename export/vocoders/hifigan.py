@@ -97,10 +97,12 @@ class Upsample(nn.Module):
         super().__init__()
         inputs, outputs = config.channels[stage : stage + 2]
         self.scale, self.crop = config.scales[stage], config.crops[stage]
-        kernel = config.upsample_kernels[stage]
-        self.transposed = nn.ConvTranspose1d(inputs, outputs, kernel, stride=self.scale, bias=config.bias)
-        # Of the nearest neighbour's signal: each sample `scale` times.
-        self.repeated = SameConv(inputs, outputs, config.kernel, causal=config.causal) if config.periodic else None
+        kernel, bias = config.upsample_kernels[stage], config.bias
+        self.transposed = nn.ConvTranspose1d(inputs, outputs, kernel, stride=self.scale, bias=bias)
+        # Of the signal with each sample `scale` times.
+        self.repeated = (
+            SameConv(inputs, outputs, config.kernel, causal=config.causal, bias=bias) if config.periodic else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, T] → [B, outputs, scale·T]."""

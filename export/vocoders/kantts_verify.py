@@ -73,9 +73,7 @@ def verify_generator(stage: Stage, path: Path, expected: Arrays, tolerance: floa
         raise CheckpointError(f"the reference lacks {', '.join(missing)}: not a sambert reference")
     bands = stage.spec.inputs[0].axes[-1]
     if expected["voc_in"].ndim != 2 or expected["voc_in"].shape[1] != bands or expected["wav"].ndim != 3:
-        raise CheckpointError(
-            f"the reference's voc_in is {expected['voc_in'].shape}, the vocoder takes {bands} channels"
-        )
+        raise CheckpointError(f"voc_in of the reference is {expected['voc_in'].shape}: the vocoder takes {bands} bands")
     inputs = {"mel": expected["voc_in"][None]} | _drawn(stage.spec, len(expected["voc_in"]))
     wav = expected["wav"][:, 0]
     module, graph = both(stage, path, inputs)

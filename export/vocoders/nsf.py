@@ -72,15 +72,16 @@ class SourceTrack(nn.Module):
 class HarmonicSource(nn.Module):
     """f0, voicing and phase of each frame → excitation."""
 
-    seconds: Tensor
+    steps: Tensor
     multiples: Tensor
 
     def __init__(self, harmonics: int, sample_rate: int, hop_length: int) -> None:
         super().__init__()
         self.hop_length = hop_length
         self.mixture = nn.Conv1d(harmonics, 1, 1)
-        # Seconds from a frame's start: upstream advances the phase before it takes the sine.
-        self.register_buffer("seconds", torch.arange(1, hop_length + 1) / sample_rate, persistent=False)
+        self.sample_rate = sample_rate
+        # Upstream advances the phase before it takes the sine.
+        self.register_buffer("steps", torch.arange(1.0, hop_length + 1), persistent=False)
         self.register_buffer("multiples", torch.arange(1.0, harmonics + 1), persistent=False)
 
     def hiss(self, noise: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ class HarmonicSource(nn.Module):
         f0 in Hz, voiced (0 or 1) and phase (of the fundamental at the start of the frame, in cycles) [B, M]; phases
         of the sines at the clause's start, in radians [B, harmonics]; hiss, mixed noise [B, M·hop_length].
         """
-        cycles = phase.unsqueeze(2) + f0.unsqueeze(2) * self.seconds
+        cycles = phase.unsqueeze(2) + f0.unsqueeze(2) * self.steps / self.sample_rate
         cycles = (cycles - cycles.floor()).flatten(1)
         angles = 2 * pi * cycles.unsqueeze(2) * self.multiples + phases.unsqueeze(1)
         sines = AMPLITUDE * (angles.sin() @ self.mixture.weight[0, :, 0])
