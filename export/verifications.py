@@ -10,7 +10,7 @@ from pathlib import Path
 from export.bundle import Choice, Stage
 from export.families import fastspeech2
 from export.families.fastspeech2.verify import verify_fastspeech2
-# from export.families.sambert.verify import sambert_stages, verify_sambert
+from export.families.sambert.verify import sambert_stages, verify_sambert
 from export.verify import Verifier
 from export.vocoders.layouts import Layout
 from export.vocoders.verify import verification_stages, verify_vocoder
@@ -33,7 +33,7 @@ def _fastspeech2(checkpoint: Path) -> Sequence[Stage]:
 # What makes the stages of a checkpoint, and what compares their modules and graphs with a reference.
 VERIFICATIONS: dict[Verifiable, tuple[Callable[[Path], Sequence[Stage]], Verifier]] = {
     Verifiable.fastspeech2: (_fastspeech2, verify_fastspeech2),
-    #     Verifiable.sambert: (sambert_stages, verify_sambert),
+    Verifiable.sambert: (sambert_stages, verify_sambert),
     Verifiable.hifigan: (partial(verification_stages, Layout.hifigan), verify_vocoder),
     Verifiable.melgan: (partial(verification_stages, Layout.melgan), verify_vocoder),
     Verifiable.parallelwavegan: (partial(verification_stages, Layout.parallelwavegan), verify_vocoder),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from export.bundle import Stage
 from export.families.sambert.acoustic_stages import UNITS, decoder_stage, encoder_stage, frames
+from export.families.sambert.config import SambertConfig
 from export.families.sambert.decoder import Decoder
 from export.families.sambert.encoder import Encoder
 from export.specs import Axis, DType, StageSpec, TensorSpec
+from export.vocoders.nsf import F0Scale
+from export.vocoders.vocoder import normal_mel
 
 
 class DetailedEncoder(nn.Module):
@@ -36,6 +40,29 @@ class DetailedDecoder(nn.Module):
         """What the decoder takes → mel after and before the postnet, frames' texts, memory [B, L, C], widths [B, 1]."""
         mel, before, memory = self.decoder.decode(hidden, alignment, frame_lengths)
         return mel, before, memory.text, memory.memory, memory.widths.to(alignment.dtype)
+
+
+class Hertz(nn.Module):
+    """Makes Hz and decided voicing of the last two channels of an acoustic model's mel, as upstream's vocoder takes."""
+
+    def __init__(self, scale: F0Scale) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """[B, M, bands] → the same shape."""
+        return torch.cat([mel[..., :-2], torch.stack(self.scale.voicing(mel[..., -2:]), dim=-1)], dim=-1)
+
+
+def hertz_stage(scale: F0Scale, config: SambertConfig) -> Stage:
+    """What comes between decoder and vocoder in the references of a voice with a source."""
+    mel = (frames(config), config.bands)
+    spec = StageSpec(
+        role="hertz",
+        inputs=(TensorSpec("mel", DType.FP32, mel),),
+        outputs=(TensorSpec("voc_in", DType.FP32, mel),),
+    )
+    return Stage(spec, Hertz(scale), normal_mel)
 
 
 def detailed_stages(encoder: Encoder, decoder: Decoder) -> tuple[Stage, Stage]:

@@ -1,14 +1,21 @@
-"""Compares a SAM-BERT acoustic model with what KAN-TTS computes."""
+"""Compares a Sambert voice with what KAN-TTS computes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from export.bundle import Arrays, Stage
 from export.errors import CheckpointError
-from export.verify import Array, Row, both, compare
+from export.families.sambert.details import detailed_stages, hertz_stage
+from export.families.sambert.stages import HIFIGAN
+from export.families.sambert.voice import load
+from export.inference import run_onnx
+from export.verify import Array, Chain, Row, both, compare, read_reference
+from export.vocoders.kantts_verify import verification_stage, verify_generator
 
 # Of a reference: what goes in, and what each stage gives, under which name of its outputs.
 _FEATURES = ("ling", "emo", "spk")
@@ -18,6 +25,32 @@ _DECODER = ("LR_text", "memory", "xbw", "dec", "post")
 _FULL = 100
 
 Exported = tuple[Stage, Path]
+
+
+def sambert_stages(checkpoint: Path) -> Sequence[Stage]:
+    """What `verify_sambert` compares: the stages of a checkpoint's first voice, with more outputs and inputs."""
+    voice = load(checkpoint)
+    between = () if voice.f0 is None else (hertz_stage(voice.f0, voice.config),)
+    acoustic = detailed_stages(voice.encoder, voice.decoder)
+    return (*acoustic, *between, verification_stage(voice.generator, HIFIGAN))
+
+
+def verify_sambert(chain: Chain, reference: Path, tolerance: float, end_to_end: float) -> list[Row]:
+    """Check the stages of `sambert_stages`, and all graphs after one another. Raises `CheckpointError`."""
+    expected = read_reference(reference)
+    encoder, decoder, *between, vocoder = chain
+    rows = verify_acoustic(encoder, decoder, expected, tolerance)
+    rows += verify_generator(*vocoder, expected, tolerance)
+    encoded = run_onnx(encoder[1], _units(expected))
+    mel = run_onnx(decoder[1], _frames(encoded, 0, expected, decoder[0]))["post"]
+    fed = (expected["post"], mel)
+    for stage, path in between:
+        fed = (both(stage, path, {"mel": expected["post"]})[0]["voc_in"], run_onnx(path, {"mel": mel})["voc_in"])
+    count = len(expected["voc_in"])
+    module, graph = (values[0, :count] for values in fed)
+    rows.append(compare("end_to_end", "voc_in", (module, graph), expected["voc_in"], end_to_end))
+    chained = verify_generator(*vocoder, expected | {"voc_in": graph}, end_to_end)
+    return [*rows, *(replace(row, stage="end_to_end") for row in chained if row.array == "wav")]
 
 
 def verify_acoustic(encoder: Exported, decoder: Exported, expected: Arrays, tolerance: float) -> list[Row]:
