@@ -66,8 +66,8 @@ def attach(
         sources = manifest.checksums(vocoder.sources)
         if (wanted := _pitch(sources)) and wanted != _pitch(file.sources):
             raise ExportError(
-                f"the vocoder's {PITCH_STATISTICS} is not that of the voice {name}, which normalises the fundamental by "
-                "it: put the voice's there"
+                f"the vocoder's {PITCH_STATISTICS} is not that of the voice {name}, which normalises its fundamental: "
+                "put the voice's there"
             )
         steps = {role: Step.read(repository / f"{name}_{role}" / _CONFIG) for role in before.stages}
         mel = _with_statistics(before.mel, statistics)

@@ -72,7 +72,7 @@ def _alike(checkpoint: Path) -> list[Layout]:
 
 
 def _hifigan(checkpoint: Path) -> Vocoder:
-    folder, path = _generator_file(checkpoint, "g_<steps> or generator…", r"g_(\d+)", r"generator.*")
+    folder, path = _generator_file(checkpoint, "g_<steps> or generator…", r"g_(\d+)(?:\.\w+)?", r"generator.*")
     config_path = folder / "config.json"
     config = read_json(config_path)
     generator = jik876_generator(config, tensors(read_checkpoint(path), "generator", path=path))
