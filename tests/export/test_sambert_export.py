@@ -8,12 +8,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from sambert_models import decoder, encoder, model, random, trained
+from sambert_models import decoder, encoder, model, random
 
 from export.errors import CheckpointError
 from export.families.sambert.acoustic_stages import decoder_stage, encoder_stage
-from export.families.sambert.details import detailed_stages
-from export.families.sambert.verify import verify_acoustic
+from export.families.sambert.verify import sambert_stages, verify_acoustic, verify_sambert
 from export.inference import in_double, run_onnx
 from export.verify import export_chain, read_reference
 
@@ -27,9 +26,14 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detailed(tmp_path_factory):
-    made = trained()
-    return export_chain(detailed_stages(encoder(made), decoder(made)), tmp_path_factory.mktemp("detailed"))
+def chain(tmp_path_factory, data):
+    """What is verified of the test data, exported."""
+    return export_chain(sambert_stages(data / "sambert" / "nsf16k"), tmp_path_factory.mktemp("chain"))
+
+
+@pytest.fixture(scope="module")
+def detailed(chain):
+    return chain[:2]
 
 
 @pytest.fixture
@@ -42,6 +46,17 @@ def test_every_acoustic_array_agrees_with_upstream_alone_and_in_a_batch(detailed
     assert all(row.passed for row in rows), [row for row in rows if not row.passed]
     names = {"text_hid", "pitch", "energy", "log_dur", "dur", "LR_len", "LR_text", "memory", "xbw", "dec", "post"}
     assert {row.array for row in rows} == names | {f"{name} in a batch" for name in names}
+
+
+def test_the_chain_from_symbols_to_samples_agrees_with_upstream(chain, data):
+    rows = verify_sambert(chain, data / "sambert" / "nsf16k" / "reference_beijing.npz", 1e-4, 5e-4)
+    assert all(row.passed for row in rows), [row for row in rows if not row.passed]
+    assert {(row.stage, row.array) for row in rows} >= {
+        ("hifigan", "wav"),
+        ("hifigan", "wav in a batch"),
+        ("end_to_end", "voc_in"),
+        ("end_to_end", "wav"),
+    }
 
 
 @pytest.mark.parametrize("name", ["pitch", "dur", "LR_text", "xbw", "post"])

@@ -16,8 +16,8 @@ from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
 
 UNITS = Axis("units", 16, 64, 128)
 _FEATURES = 7
-# In steps of the decoder: a bucket, a clause of the usual and one of the greatest length.
-_STEPS = (16, 128, 512)
+# In steps of the decoder: a bucket, a clause of the usual length, and one of 100 units at half speed.
+_STEPS = (16, 128, 640)
 _WARMUP_STEPS = 96
 
 
