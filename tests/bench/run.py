@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 # Relative, as scripts/bench goes to the checkout's root.
 FRONT_DOOR = Path("docs/benchmarks/front_door.json")
 STAGES = Path("docs/benchmarks/stages.json")
+SAMBERT = Path("docs/benchmarks/sambert.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -55,6 +56,17 @@ def measure_stages(
     from bench import stages  # which needs what exports voices, and nothing else here does
 
     stages.run(REPOSITORY, json_file, runs, processes)
+
+
+@app.command("sambert")
+def measure_sambert(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = SAMBERT,
+    runs: Annotated[int, typer.Option(help="Turns of each stage, of which the median is told.")] = 5,
+) -> None:
+    """A Sambert voice of the real size without a server: export, speed and memory of its stages. Ten minutes."""
+    from bench import sambert  # which needs what exports voices
+
+    sambert.run(json_file, runs)
 
 
 if __name__ == "__main__":

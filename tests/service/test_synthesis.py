@@ -89,7 +89,7 @@ def test_a_word_is_loud_while_its_time_says_it_is_spoken(triton):
     for word in answer.events["clauses"][0]["words"]:
         mask[int(word["start"] * answer.rate) : int(word["end"] * answer.rate)] = True
     loud, quiet = level(answer.audio[mask]), level(answer.audio[~mask])
-    assert loud > quiet + 15
+    assert loud > quiet + 12
 
 
 def test_a_long_text_streams_clause_by_clause_with_times_that_go_on(synthesizer):
