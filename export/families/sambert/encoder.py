@@ -44,8 +44,7 @@ class Encoder(nn.Module):
     def encode(self, units: Tensor, unit_lengths: Tensor, pitch: Tensor, contour: Tensor) -> Encoded:
         """The arguments of `forward` → everything there is to know."""
         model, adaptor = self.model, self.model.variance_adaptor
-        inside = length_mask(unit_lengths, units)
-        mask = inside.to(pitch.dtype)
+        mask = length_mask(unit_lengths, units).to(pitch.dtype)
         text = model.text_encoder(units, mask)
         voice = torch.cat([self._speakers(units, text), self._emotions(units)], dim=-1)
         condition = torch.cat([text, voice], dim=-1)

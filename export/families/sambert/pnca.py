@@ -34,7 +34,7 @@ class PncaAttention(nn.Module):
 
 
 class PncaLayer(nn.Module):
-    """Attention and a feed-forward part. `prepared` gives the function that computes one step of it."""
+    """Attention and a feed-forward part, which `PncaStep` runs."""
 
     def __init__(self, config: SambertConfig) -> None:
         super().__init__()
