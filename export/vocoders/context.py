@@ -21,7 +21,8 @@ def context(module: nn.Module, channels: int, hop_length: int) -> tuple[int, int
     probe = copy.deepcopy(module).double().requires_grad_(False)
     reach = 48
     while reach <= _FARTHEST:
-        mel = torch.zeros(1, 2 * reach + 1, channels, dtype=torch.float64, requires_grad=True)
+        # Not zeros: a harmonic source has a gradient only where its frames are voiced.
+        mel = torch.ones(1, 2 * reach + 1, channels, dtype=torch.float64, requires_grad=True)
         audio = probe(mel)[0, reach * hop_length : (reach + 1) * hop_length]
         # Weights of both signs and different size: nothing cancels.
         (gradient,) = torch.autograd.grad(audio @ torch.linspace(-1, 2, hop_length, dtype=torch.float64), mel)

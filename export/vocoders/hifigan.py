@@ -26,8 +26,9 @@ class HiFiGANConfig:
     `channels` are those after the input convolution and after each stage; the other tuples have an entry for each stage
     or, if called `block_`, for each residual block of a stage. `kernel` is that of the input's, the output's and the
     repeated signal's convolution. Of a transposed convolution's surplus samples, `crops` are dropped on the left and
-    the rest on the right. The convolutions of a residual block come in pairs ("resblock 1") or alone. `periodic` is
-    KAN-TTS's variant. `harmonics` counts the sines of the harmonic source, 0 without one; it needs `sample_rate`.
+    the rest on the right; `replicated` copies of its first input go before it. The convolutions of a residual block
+    come in pairs ("resblock 1") or alone. `periodic` is KAN-TTS's variant. `harmonics` counts the sines of the harmonic
+    source, 0 without one; it needs `sample_rate`.
     """
 
     bands: int
@@ -43,6 +44,7 @@ class HiFiGANConfig:
     bias: bool = True
     block_bias: bool = True
     causal: bool = False
+    replicated: int = 0
     periodic: bool = False
     harmonics: int = 0
     sample_rate: int = 0
@@ -96,7 +98,7 @@ class Upsample(nn.Module):
     def __init__(self, config: HiFiGANConfig, stage: int) -> None:
         super().__init__()
         inputs, outputs = config.channels[stage : stage + 2]
-        self.scale, self.crop = config.scales[stage], config.crops[stage]
+        self.scale, self.crop, self.replicated = config.scales[stage], config.crops[stage], config.replicated
         kernel, bias = config.upsample_kernels[stage], config.bias
         self.transposed = nn.ConvTranspose1d(inputs, outputs, kernel, stride=self.scale, bias=bias)
         # Of the signal with each sample `scale` times.
@@ -106,7 +108,8 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, T] → [B, outputs, scale·T]."""
-        y: Tensor = self.transposed(x)[..., self.crop : self.crop + self.scale * x.shape[-1]]
+        before = F.pad(x, (self.replicated, 0), mode="replicate")
+        y: Tensor = self.transposed(before)[..., self.crop : self.crop + self.scale * x.shape[-1]]
         return y if self.repeated is None else y + self.repeated(x.repeat_interleave(self.scale, dim=-1))
 
 

@@ -50,6 +50,13 @@ _JIK876_SINGLE = LayerNames("conv_pre", "ups.{}", "resblocks.{}.convs.{}", "", "
 _PARALLELWAVEGAN = LayerNames(
     "input_conv", "upsamples.{}.1", "blocks.{}.convs1.{}.1", "blocks.{}.convs2.{}.1", "output_conv.1"
 )
+_PARALLELWAVEGAN_CAUSAL = LayerNames(
+    "input_conv.conv",
+    "upsamples.{}.1.deconv",
+    "blocks.{}.convs1.{}.1.conv",
+    "blocks.{}.convs2.{}.1.conv",
+    "output_conv.1.conv",
+)
 
 
 def jik876_generator(config: Params, state: Mapping[str, Tensor]) -> HiFiGAN:
@@ -72,7 +79,7 @@ def jik876_generator(config: Params, state: Mapping[str, Tensor]) -> HiFiGAN:
         scales="upsample_rates",
         upsample_kernels="upsample_kernel_sizes",
         dilations="resblock_dilation_sizes",
-        crop=centred,
+        crop=_centred,
     )
     agree(config, "hop_size", prod(sizes["scales"]), "the product of upsample_rates")
     return load(HiFiGANConfig(**sizes, slope=0.1, paired=kind == "1"), state, names.of, "the hifi-gan checkpoint")
@@ -85,26 +92,33 @@ def parallelwavegan_hifigan(params: Params, state: Mapping[str, Tensor]) -> HiFi
     normalisation. Raises `CheckpointError` where they are wrong or contradict each other.
     """
     state = fuse_weight_norm(state)
-    if flag(params, "use_causal_conv", default=False):
-        raise CheckpointError("use_causal_conv of ParallelWaveGAN's HiFiGANGenerator is not supported")
-    sizes = read_sizes(params, state, _PARALLELWAVEGAN, upsample_kernels="upsample_kernel_sizes", crop=_centred_right)
+    causal = flag(params, "use_causal_conv", default=False)
+    names = _PARALLELWAVEGAN_CAUSAL if causal else _PARALLELWAVEGAN
+    crop = _after_one_input if causal else _centred_right
     config = HiFiGANConfig(
-        **sizes,
+        **read_sizes(params, state, names, upsample_kernels="upsample_kernel_sizes", crop=crop),
         slope=leaky_slope(params),
         paired=flag(params, "use_additional_convs", default=True),
-        bias=f"{_PARALLELWAVEGAN.input}.bias" in state,
+        bias=f"{names.input}.bias" in state,
         block_bias=flag(params, "bias", default=True),
+        causal=causal,
+        replicated=1 if causal else 0,
     )
-    return load(config, state, _PARALLELWAVEGAN.of, "the ParallelWaveGAN checkpoint")
+    return load(config, state, names.of, "the ParallelWaveGAN checkpoint")
 
 
-def centred(kernel: int, scale: int) -> int:
-    """Samples cropped on the left where as many are cropped on the right."""
+def _centred(kernel: int, scale: int) -> int:
     if (kernel - scale) % 2:
         raise CheckpointError(
             f"an upsampling by {scale} with a kernel of {kernel} gives a sample too many: their difference must be even"
         )
     return (kernel - scale) // 2
+
+
+def _after_one_input(kernel: int, scale: int) -> int:
+    if kernel != 2 * scale:
+        raise CheckpointError(f"a causal upsampling by {scale} must have a kernel of {2 * scale}, not {kernel}")
+    return scale
 
 
 def _centred_right(kernel: int, scale: int) -> int:

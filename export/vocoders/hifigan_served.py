@@ -46,7 +46,7 @@ def sub_pixel(source: nn.Module) -> SubPixelUpsample:
         weight = F.pad(weight, (0, kernel - weight.shape[2])) + F.pad(repeated, (0, kernel - repeated.shape[2]))
         if bias is not None and source.repeated.bias is not None:
             bias = bias + source.repeated.bias
-    return SubPixelUpsample(weight, bias, source.scale, crop)
+    return SubPixelUpsample(weight, bias, source.scale, crop, source.replicated)
 
 
 def as_transposed(conv: SameConv, scale: int) -> tuple[Tensor, int]:

@@ -18,6 +18,10 @@ def configs(draw: st.DrawFn, harmonics: int = 0) -> HiFiGANConfig:
     if harmonics and not causal:
         scales = tuple(2 * scale for scale in scales)
         kernels = tuple(2 * kernel for kernel in kernels)
+    periodic = draw(st.booleans())
+    replicated = 1 if causal and not periodic and not harmonics and draw(st.booleans()) else 0
+    if replicated:
+        kernels = tuple(2 * scale for scale in scales)
     surplus = [kernel - scale for kernel, scale in zip(kernels, scales, strict=True)]
     blocks = draw(st.integers(1, 3))
     return HiFiGANConfig(
@@ -26,7 +30,7 @@ def configs(draw: st.DrawFn, harmonics: int = 0) -> HiFiGANConfig:
         kernel=draw(st.sampled_from([1, 3, 7])),
         scales=scales,
         upsample_kernels=kernels,
-        crops=tuple(0 if causal else draw(st.integers(0, room)) for room in surplus),
+        crops=tuple(room * replicated if causal else draw(st.integers(0, room)) for room in surplus),
         block_kernels=tuple(draw(st.sampled_from([1, 3, 5])) for _ in range(blocks)),
         block_dilations=tuple(tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=2))) for _ in range(blocks)),
         slope=draw(st.floats(0.01, 0.3)),
@@ -34,7 +38,8 @@ def configs(draw: st.DrawFn, harmonics: int = 0) -> HiFiGANConfig:
         bias=draw(st.booleans()) or harmonics > 0,
         block_bias=draw(st.booleans()),
         causal=causal,
-        periodic=draw(st.booleans()),
+        replicated=replicated,
+        periodic=periodic,
         harmonics=harmonics,
         sample_rate=16000 if harmonics else 0,
     )

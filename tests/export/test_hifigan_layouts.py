@@ -80,6 +80,13 @@ LAYOUTS = {
         HiFiGANConfig(**kernels(6, 4, crops=(2, 1)), paired=False, bias=False, block_bias=False),
         "input_conv upsamples.{}.1 blocks.{}.convs1.{}.1 - output_conv.1",
     ),
+    "ParallelWaveGAN causal": (
+        parallelwavegan_hifigan,
+        PARALLELWAVEGAN | {"use_causal_conv": True},
+        HiFiGANConfig(**kernels(6, 4, crops=(3, 2)), causal=True, replicated=1),
+        "input_conv.conv upsamples.{}.1.deconv blocks.{}.convs1.{}.1.conv blocks.{}.convs2.{}.1.conv "
+        "output_conv.1.conv",
+    ),
     "KAN-TTS": (
         kantts_generator,
         KANTTS,
@@ -160,7 +167,8 @@ def test_missing_left_over_and_reshaped_tensors_are_named_as_in_the_file(layout)
         ("jik876", {"upsample_rates": [3, 2, 1], "upsample_kernel_sizes": [7, 4, 3]}, "cannot be halved"),
         ("jik876 single", {"resblock": "1"}, "missing: resblocks.0.convs1.0.weight"),
         ("ParallelWaveGAN", {"out_channels": 4}, "out_channels is 4 .* but 1 is the one channel"),
-        ("ParallelWaveGAN", {"use_causal_conv": True}, "use_causal_conv .* is not supported"),
+        ("ParallelWaveGAN causal", {"upsample_kernel_sizes": [7, 4]}, "by 3 must have a kernel of 6, not 7"),
+        ("ParallelWaveGAN", {"use_causal_conv": True}, r"no input_conv\.conv\.weight"),
         ("ParallelWaveGAN", {"use_additional_convs": "yes"}, "must be true or false, not yes"),
         ("ParallelWaveGAN", {"nonlinear_activation": "ReLU"}, "must be a LeakyReLU with a slope, not ReLU"),
         ("KAN-TTS", {"repeat_upsample": False}, "repeat_upsample is false"),
