@@ -49,7 +49,6 @@ def test_a_senseless_size_is_named_with_its_value(name, value):
         ({"predictor_shift": [1]}, r"predictor_shift is \[1\], not a number or a list of 2"),
         ({"decoder_prenet_units": 256}, "decoder_prenet_units is 256, not a list"),
         ({"NSF": True, "num_mels": 2}, "num_mels is 2, and NSF takes two of them"),
-        ({"FP": True}, "inserts filled pauses is not supported"),
         ({"using_byte": True}, "reads bytes is not supported"),
     ],
 )

@@ -86,9 +86,8 @@ class SambertConfig:
         Raises `CheckpointError` for a parameter that is missing or makes no sense, and for a variant of the network
         that is not supported.
         """
-        for name, what in (("using_byte", "reads bytes"), ("FP", "inserts filled pauses")):
-            if params.get(name):
-                raise CheckpointError(f"the config has {name}: a model that {what} is not supported")
+        if params.get("using_byte"):
+            raise CheckpointError("the config has using_byte: a model that reads bytes is not supported")
         embeddings = dict(EMBEDDINGS)
         if params.get("SE"):
             del embeddings["speaker_category"]
