@@ -172,7 +172,7 @@ def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
 def _largest_difference(stage: Stage, data: bytes, generator: np.random.Generator) -> float:
     """Graph against module at shapes other than the one it was traced with."""
     worst = 0.0
-    for batch, fraction in ((1, 0.3), (3, 0.7)):
+    for batch, fraction in ((1, 0.6), (3, 0.2)):
         lengths = {axis.label: axis.at(fraction) for axis in stage.spec.axes()}
         inputs = stage.sample(batch, lengths, generator)
         expected, actual = in_double(stage, inputs), run_onnx(data, inputs)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sambert_models import PARAMS, ROWS, tables
+import torch
+from sambert_models import PARAMS, ROWS, model, tables
 
 from export.errors import CheckpointError
+from export.families.sambert.acoustic import AcousticModel
 from export.families.sambert.config import SambertConfig
 
 
@@ -62,3 +64,13 @@ def test_an_embedding_that_is_no_table_is_refused():
     state["emo_tokenizer.weight"] = state["emo_tokenizer.weight"].flatten()
     with pytest.raises(CheckpointError, match="is no table of embeddings"):
         SambertConfig.read(PARAMS, state)
+
+
+def test_what_only_fills_pauses_is_not_needed_and_nothing_else_may_be_left_over():
+    made = model()
+    state = made.state_dict()
+    torch.testing.assert_close(
+        AcousticModel.load(made.config, state | {"FP_predictor.fc.weight": torch.ones(1)}, "it").state_dict(), state
+    )
+    with pytest.raises(CheckpointError, match=r"unexpected: other\.weight"):
+        AcousticModel.load(made.config, state | {"other.weight": torch.ones(1)}, "it")
