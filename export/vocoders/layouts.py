@@ -20,7 +20,7 @@ from export.vocoders.melgan import MelGAN
 from export.vocoders.melgan_layouts import descriptinc_melgan, parallelwavegan_melgan
 from export.vocoders.nsf import F0Scale
 from export.vocoders.served import served
-from export.vocoders.settings import Params, frequency, rate, setting
+from export.vocoders.settings import Params, frequency, rate, section, setting
 from export.vocoders.statistics import find_statistics
 from export.vocoders.vocoder import Vocoder
 
@@ -110,7 +110,7 @@ def _melgan(checkpoint: Path) -> Vocoder:
 
 
 _PARALLELWAVEGAN: dict[str, Callable[[Params, Mapping[str, Tensor]], HiFiGAN | MelGAN]] = {
-    "HiFiGANGenerator": lambda config, state: parallelwavegan_hifigan(setting(config, "generator_params"), state),
+    "HiFiGANGenerator": lambda config, state: parallelwavegan_hifigan(section(config, "generator_params"), state),
     "MelGANGenerator": parallelwavegan_melgan,
 }
 

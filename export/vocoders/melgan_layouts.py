@@ -16,7 +16,7 @@ from export.errors import CheckpointError
 from export.vocoders.melgan import MelGAN, MelGANConfig
 from export.vocoders.named import load_named
 from export.vocoders.pqmf import designed
-from export.vocoders.settings import Params, agree, flag, leaky_slope, setting, whole_number
+from export.vocoders.settings import Params, agree, flag, leaky_slope, section, whole_number
 
 # What upstream's code takes for a setting of `generator_params` that is not there.
 _USUAL = {
@@ -47,10 +47,7 @@ def parallelwavegan_melgan(config: Params, state: Mapping[str, Tensor]) -> MelGA
     normalisation. Raises `CheckpointError` where they are wrong or contradict each other.
     """
     state = fuse_weight_norm(state)
-    given = setting(config, "generator_params")
-    if not isinstance(given, Mapping):
-        raise CheckpointError(f"generator_params of the config must be settings, not {given}"[:300])
-    params = {**_USUAL, **given}
+    params = {**_USUAL, **section(config, "generator_params")}
     causal = flag(params, "use_causal_conv", default=False)
     sizes = _sizes(state, "melgan", "stack", causal=causal)
     for key, size in (

@@ -22,6 +22,14 @@ def setting(params: Params, key: str) -> Any:
     return params[key]
 
 
+def section(params: Params, key: str) -> Params:
+    """A setting that is a section of settings."""
+    value = setting(params, key)
+    if not isinstance(value, Mapping):
+        raise CheckpointError(f"{key} of the vocoder's config must be settings, not {value}"[:300])
+    return value
+
+
 def whole_numbers(params: Params, key: str) -> tuple[int, ...]:
     """A setting that is a list of sizes."""
     values = setting(params, key)

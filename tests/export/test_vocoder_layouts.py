@@ -194,6 +194,14 @@ def test_another_generator_is_refused_with_those_that_are_known(folder):
         load_vocoder(Layout.parallelwavegan, folder)
 
 
+@pytest.mark.parametrize("kind", ["HiFiGANGenerator", "MelGANGenerator"])
+@pytest.mark.parametrize("folder", ["pwg_causal"], indirect=True)
+def test_generator_params_that_are_no_settings_are_refused(folder, kind):
+    configured(folder / "config.yml", generator_type=kind, generator_params=[8, 16])
+    with pytest.raises(CheckpointError, match="generator_params of the vocoder's config must be settings"):
+        load_vocoder(Layout.parallelwavegan, folder)
+
+
 @pytest.mark.parametrize("folder", ["pwg_causal"], indirect=True)
 def test_missing_statistics_are_asked_for_and_hdf5_is_told_how_to_become_npz(folder):
     (folder / "stats.npy").unlink()
