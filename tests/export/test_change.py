@@ -27,10 +27,15 @@ def test_a_change_is_seen_when_it_is_whole(tmp_path):
 def test_a_change_that_fails_leaves_everything_as_it_was(tmp_path):
     with changing(tmp_path) as change:
         change.write_text(Path("voice", "voice.json"), "old")
-    with pytest.raises(ZeroDivisionError), changing(tmp_path) as change:
-        change.write_text(Path("voice", "voice.json"), "new")
-        change.remove(Path("voice"))
-        raise ZeroDivisionError
+
+    def fail():
+        with changing(tmp_path) as change:
+            change.write_text(Path("voice", "voice.json"), "new")
+            change.remove(Path("voice"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert files(tmp_path) == {"voice/voice.json": "old"}
     assert [path.name for path in tmp_path.iterdir()] == ["voice"]
 

@@ -13,8 +13,8 @@ from export.families.sambert.postnet import Postnet
 from export.families.sambert.text_encoder import TextEncoder
 from export.families.sambert.variance import VarianceAdaptor
 
-# Positions are computed for any length; the aligner is for training only; and where a speaker would fill a pause with an
-# "er" (FP), this voice does not.
+# Positions are computed for any length; the aligner is for training only; and the "er" with which some voices fill a
+# pause of their own accord (FP) is left out.
 IGNORED = (
     "text_encoder.ling_enc.position_enc.",
     "variance_adaptor.dur_position_encoder.",
