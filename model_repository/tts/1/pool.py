@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -174,11 +174,13 @@ class VoicePool:
             check()
 
     def _load(self, voice: str, record: _Voice, models: list[str]) -> None:
-        """Load what is missing of a voice that is marked as loading."""
+        """Load what is missing of a voice that is marked as loading; if that fails, nothing of it stays."""
         there: list[str] = []
+        absent: list[str] = []
         loaded = False
         failure: str | None = None
         try:
+            absent = [model for model in models if not self._control.ready(model)]
             for model in models:
                 if not self._control.ready(model):
                     self._control.load(model)
@@ -191,6 +193,8 @@ class VoicePool:
             failure = f"voice '{voice}' is not loaded and this server loads none on demand: ask its operator for it"
         except ControlError as error:
             failure = f"voice '{voice}' cannot be loaded: {error}"
+            there = [model for model in there if model not in absent]
+            self._take_back(absent)
         except Exception as error:  # whoever waits must hear of it, whatever it is
             failure = f"voice '{voice}' cannot be loaded: {error!r}"
         with self._changed:
@@ -201,6 +205,13 @@ class VoicePool:
             record.verified = self._clock() if failure is None else None
             record.failure = None if failure is None else (self._clock(), failure)
             self._changed.notify_all()
+
+    def _take_back(self, models: Sequence[str]) -> None:
+        """Unload what an ensemble brought before one of its stages failed: it is of no use alone."""
+        for model in models:
+            with suppress(ControlError):
+                if self._control.ready(model):
+                    self._control.unload(model)
 
     def _look(self) -> None:
         """See which models of adopted voices are there."""
