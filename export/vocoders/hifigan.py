@@ -71,6 +71,16 @@ class SameConv(nn.Conv1d):
         return super().forward(F.pad(input, self.edges))
 
 
+def residual(x: Tensor, dilated: nn.ModuleList, second: nn.ModuleList, slope: float) -> Tensor:
+    """Add to x what each convolution of a residual block makes of it, with its second one if there are any."""
+    for i, convolution in enumerate(dilated):
+        y = convolution(F.leaky_relu(x, slope))
+        if second:
+            y = second[i](F.leaky_relu(y, slope))
+        x = x + y
+    return x
+
+
 class ResidualBlock(nn.Module):
     """Dilated convolutions, each followed by an undilated one where they come in pairs, and added to their input."""
 
@@ -84,12 +94,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, channels, T] → the same."""
-        for i, dilated in enumerate(self.dilated):
-            y = dilated(F.leaky_relu(x, self.slope))
-            if self.second:
-                y = self.second[i](F.leaky_relu(y, self.slope))
-            x = x + y
-        return x
+        return residual(x, self.dilated, self.second, self.slope)
 
 
 class Upsample(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.vocoders.flat import SubPixelUpsample, flat_conv
-from export.vocoders.hifigan import OUTPUT_SLOPE, HiFiGAN, ResidualBlock, SameConv, SourceConv, Upsample
+from export.vocoders.hifigan import OUTPUT_SLOPE, HiFiGAN, ResidualBlock, SameConv, SourceConv, Upsample, residual
 
 
 class FlatConv(nn.Module):
@@ -71,12 +71,7 @@ class FlatBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, channels, 1, T] → the same."""
-        for i, dilated in enumerate(self.dilated):
-            y = dilated(F.leaky_relu(x, self.slope))
-            if self.second:
-                y = self.second[i](F.leaky_relu(y, self.slope))
-            x = x + y
-        return x
+        return residual(x, self.dilated, self.second, self.slope)
 
 
 class ServedHiFiGAN(nn.Module):
