@@ -6,7 +6,6 @@ whose.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.bundle import Arrays, Stage
+from export.checkpoint_files import read_arrays
 from export.errors import CheckpointError
 from export.inference import in_double, run_onnx
 from export.onnx_export import export_stage
@@ -47,10 +47,9 @@ Verifier = Callable[[Chain, Path, float, float], list[Row]]
 def read_reference(path: Path) -> Arrays:
     """The arrays of a reference file. Raises `CheckpointError` when it is missing or damaged."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise CheckpointError(f"cannot read reference {path}: {error}") from error
+        return read_arrays(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"cannot read reference: {error}") from error
 
 
 def export_chain(stages: Iterable[Stage], folder: Path) -> Chain:

@@ -1,9 +1,7 @@
 """HiFi-GAN in the form that ONNX Runtime computes fastest; the samples are the same to float rounding.
 
-* Convolutions along one axis are 2-D convolutions of height 1: only those get ONNX Runtime's blocked layout.
-* A stage's upsampling is one convolution at the lower rate whose output channels are `scale` samples each (sub-pixel
-  convolution, Shi et al. 2016, arXiv 1609.05158): of the transposed convolution, and of KAN-TTS's convolution of the
-  repeated signal, which hears the same few inputs.
+Besides the layers of `flat`: a stage's two ways of upsampling, the transposed convolution and KAN-TTS's convolution of
+the repeated signal, which hears the same few inputs, are one sub-pixel convolution.
 """
 
 from __future__ import annotations

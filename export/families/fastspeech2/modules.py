@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from export.families.frames import hold_last_frame, length_mask
+
 # Added to attention scores of padded keys. exp(-1e4) is 0 in float32, and the value fits into float16.
 _MASKED = -1e4
 
@@ -32,12 +34,6 @@ class FastSpeech2Config:
     bands: int
     postnet_layers: int
     postnet_channels: int
-
-
-def length_mask(lengths: Tensor, like: Tensor) -> Tensor:
-    """[B, 1] lengths → [B, T, 1] float mask with T taken from `like` [B, T, …]: 1 inside, 0 in the padding."""
-    steps = torch.arange(like.shape[1], device=lengths.device, dtype=lengths.dtype)
-    return (steps[None, :] < lengths).unsqueeze(-1).to(torch.float32)
 
 
 class Conv(nn.Module):
@@ -142,7 +138,7 @@ class Encoder(nn.Module):
         factor by which f0 moves about the clause's mean →
         hidden [B, T, hidden], durations [B, T] frames (not rounded), f0 [B, T], energy [B, T] (normalised).
         """
-        mask = length_mask(unit_lengths, units)
+        mask = length_mask(unit_lengths, units).to(torch.float32)
         # Position 0 is the padding's; the text starts at 1.
         x = self.embedding(units.squeeze(-1)) + self.positions[1 : units.shape[1] + 1]
         for layer in self.layers:
@@ -190,7 +186,7 @@ class Decoder(nn.Module):
 
     def before_postnet(self, hidden: Tensor, alignment: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The mel before the postnet corrects it, [B, M, bands], and the mask [B, M, 1]."""
-        mask = length_mask(frame_lengths, alignment)
+        mask = length_mask(frame_lengths, alignment).to(torch.float32)
         index = alignment.to(torch.int64).unsqueeze(-1).expand(-1, -1, hidden.shape[2])
         x = (hidden.gather(1, index) + self.positions[1 : alignment.shape[1] + 1]) * mask
         for layer in self.layers:
@@ -207,7 +203,4 @@ class Decoder(nn.Module):
         """
         mel, mask = self.before_postnet(hidden, alignment, frame_lengths)
         mel = mel + self.postnet(mel, mask)
-        steps = torch.arange(alignment.shape[1], device=mel.device, dtype=frame_lengths.dtype)
-        source = torch.minimum(steps[None, :], (frame_lengths - 1).clamp(min=0)).to(torch.int64)
-        filled: Tensor = mel.gather(1, source.unsqueeze(-1).expand(-1, -1, mel.shape[2]))
-        return filled
+        return hold_last_frame(mel, frame_lengths)

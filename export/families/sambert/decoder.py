@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from export.families.frames import hold_last_frame, length_mask
 from export.families.sambert.acoustic import AcousticModel
-from export.families.sambert.layers import length_mask
 
 
 class Memory(NamedTuple):
@@ -79,11 +79,7 @@ class Decoder(nn.Module):
         `outputs_per_step`), frame_lengths [B, 1] int32 → mel [B, M, bands]. The padding holds copies of the last frame:
         a vocoder, which has no mask, then ends an item as it would alone.
         """
-        mel = self.decode(hidden, alignment, frame_lengths).mel
-        steps = torch.arange(alignment.shape[1], device=mel.device, dtype=frame_lengths.dtype)
-        source = torch.minimum(steps[None, :], (frame_lengths - 1).clamp(min=0)).to(torch.int64)
-        filled: Tensor = mel.gather(1, source.unsqueeze(-1).expand(-1, -1, mel.shape[2]))
-        return filled
+        return hold_last_frame(self.decode(hidden, alignment, frame_lengths).mel, frame_lengths)
 
 
 def _sinusoid(positions: Tensor, units: int) -> Tensor:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from export.families.frames import length_mask
 from export.families.sambert.acoustic import AcousticModel
-from export.families.sambert.layers import length_mask
 
 # Features of a unit after the four of the text encoder.
 EMOTION, SPEAKER, INTENSITY = 4, 5, 6

@@ -21,12 +21,6 @@ EPSILON = 1e-6
 MASKED = -1e4
 
 
-def length_mask(lengths: Tensor, like: Tensor) -> Tensor:
-    """[B, 1] lengths → [B, T, 1] boolean mask with T taken from `like` [B, T, …]: true inside."""
-    steps = torch.arange(like.shape[1], device=lengths.device, dtype=lengths.dtype)
-    return (steps[None, :] < lengths).unsqueeze(-1)
-
-
 class Prenet(nn.Module):
     """Linear layers with ReLU; with `outputs`, one more without."""
 

@@ -182,7 +182,8 @@ class VoicePool:
         try:
             absent = [model for model in models if not self._control.ready(model)]
             for model in models:
-                if not self._control.ready(model):
+                # The ensemble, which comes first, may have brought it meanwhile.
+                if model in absent and not self._control.ready(model):
                     self._control.load(model)
                     loaded = True
                 there.append(model)
