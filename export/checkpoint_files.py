@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
+import safetensors.torch
 import torch
 import yaml
 from torch import Tensor, nn
@@ -69,6 +71,18 @@ def read_checkpoint(path: Path) -> Any:
                 "save the checkpoint again with tensors only"
             ) from error
         raise CheckpointError(f"{path} is damaged, cut short or no PyTorch checkpoint; fetch it again") from error
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file by name. Raises `CheckpointError`, also for what is not finite."""
+    _opening(path)
+    try:
+        state = safetensors.torch.load_file(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (safetensors.SafetensorError, *_UNREADABLE) as error:
+        raise CheckpointError(f"{path} is damaged, cut short or no safetensors file; fetch it again") from error
+    return tensors(state, path=path)
 
 
 def tensors(content: Any, *keys: str, path: Path) -> dict[str, Tensor]:
@@ -248,6 +262,11 @@ def _mapping(content: Any, path: Path) -> dict[str, Any]:
 
 def _is_zip(path: Path) -> bool:
     """Whether a file that can be read begins as an archive does."""
+    return _opening(path).startswith(b"PK")
+
+
+def _opening(path: Path) -> bytes:
+    """The first bytes of a file. Raises `CheckpointError` where it cannot be read or only points to the file."""
     try:
         with path.open("rb") as file:
             opening = file.read(len(_LFS))
@@ -255,7 +274,7 @@ def _is_zip(path: Path) -> bool:
         raise _unreadable(path, error) from error
     if opening == _LFS:
         raise CheckpointError(f"{path} is only a Git LFS pointer; fetch the file itself with: git lfs pull")
-    return opening.startswith(b"PK")
+    return opening
 
 
 def _unreadable(path: Path, error: OSError) -> CheckpointError:

@@ -157,7 +157,11 @@ class HiFiGAN(nn.Module):
 
     def forward(self, mel: Tensor, excitation: Tensor | None = None) -> Tensor:
         """mel [B, M, bands], excitation [B, M·hop_length] of the harmonic source → audio [B, M·hop_length] in -1…1."""
-        x = self.input(mel.transpose(1, 2))
+        return self.waveform(self.body(mel, excitation))
+
+    def body(self, mel: Tensor, excitation: Tensor | None = None) -> Tensor:
+        """The same inputs → [B, last of the channels, M·hop_length], of which `waveform` makes the audio."""
+        x: Tensor = self.input(mel.transpose(1, 2))
         for stage, (upsample, blocks) in enumerate(zip(self.upsamples, self.stages, strict=True)):
             if self.config.periodic:
                 x = x + torch.sin(x)
@@ -166,5 +170,9 @@ class HiFiGAN(nn.Module):
                 x = x + self.sources[stage](excitation.unsqueeze(1))
             assert isinstance(blocks, nn.ModuleList)
             x = torch.stack([block(x) for block in blocks]).mean(0)
+        return x
+
+    def waveform(self, x: Tensor) -> Tensor:
+        """[B, last of the channels, T] → audio [B, T] in -1…1."""
         audio: Tensor = self.output(F.leaky_relu(x, OUTPUT_SLOPE)).tanh().squeeze(1)
         return audio

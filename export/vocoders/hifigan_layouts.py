@@ -45,7 +45,7 @@ class LayerNames:
         return layers
 
 
-_JIK876 = LayerNames("conv_pre", "ups.{}", "resblocks.{}.convs1.{}", "resblocks.{}.convs2.{}", "conv_post")
+JIK876 = LayerNames("conv_pre", "ups.{}", "resblocks.{}.convs1.{}", "resblocks.{}.convs2.{}", "conv_post")
 _JIK876_SINGLE = LayerNames("conv_pre", "ups.{}", "resblocks.{}.convs.{}", "", "conv_post")
 _PARALLELWAVEGAN = LayerNames(
     "input_conv", "upsamples.{}.1", "blocks.{}.convs1.{}.1", "blocks.{}.convs2.{}.1", "output_conv.1"
@@ -69,7 +69,7 @@ def jik876_generator(config: Params, state: Mapping[str, Tensor]) -> HiFiGAN:
     kind = str(setting(config, "resblock"))
     if kind not in ("1", "2"):
         raise CheckpointError(f'resblock in the config is {kind[:40]}: only "1" and "2" are known')
-    names = _JIK876 if kind == "1" else _JIK876_SINGLE
+    names = JIK876 if kind == "1" else _JIK876_SINGLE
     sizes = read_sizes(
         config,
         state,

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from export.checkpoint_files import read_array, read_checkpoint, read_json, read_yaml, tensors
+from export.checkpoint_files import read_array, read_checkpoint, read_json, read_safetensors, read_yaml, tensors
 from export.errors import CheckpointError, listed
 from export.mel import MelFormat, kantts_format
 from export.vocoders.hifigan import HiFiGAN
@@ -20,7 +20,7 @@ from export.vocoders.melgan import MelGAN
 from export.vocoders.melgan_layouts import descriptinc_melgan, parallelwavegan_melgan
 from export.vocoders.nsf import F0Scale
 from export.vocoders.served import served
-from export.vocoders.settings import Params, frequency, rate, section, setting
+from export.vocoders.settings import Params, flag, frequency, rate, section, setting
 from export.vocoders.statistics import find_statistics
 from export.vocoders.vocoder import Vocoder
 
@@ -43,7 +43,7 @@ PITCH_STATISTICS = "mvn.npy"
 def load_vocoder(layout: Layout, checkpoint: Path) -> Vocoder:
     """Load a vocoder from its folder, or from the one file of it that holds the generator.
 
-    * `hifigan` (jik876/hifi-gan): `config.json` and `g_<steps>`, the highest, or `generator…`.
+    * `hifigan` (jik876/hifi-gan): `config.json` and `g_<steps>`, the highest, or `generator…`, also `.safetensors`.
     * `melgan` (descriptinc/melgan-neurips): a `.pt` file.
     * `parallelwavegan`: `config.yml`, `checkpoint-<steps>steps.pkl`, the highest, and `stats.npz` or `stats.npy`.
     * `kantts`: `config.yaml` and `ckpt/checkpoint_<steps>.pth`, the highest.
@@ -75,7 +75,11 @@ def _hifigan(checkpoint: Path) -> Vocoder:
     folder, path = _generator_file(checkpoint, "g_<steps> or generator…", r"g_(\d+)(?:\.\w+)?", r"generator.*")
     config_path = folder / "config.json"
     config = read_json(config_path)
-    generator = jik876_generator(config, tensors(read_checkpoint(path), "generator", path=path))
+    if path.suffix == ".safetensors":
+        state = read_safetensors(path)
+    else:
+        state = tensors(read_checkpoint(path), "generator", path=path)
+    generator = jik876_generator(config, state)
     mel = MelFormat(
         sample_rate=rate(config, "sampling_rate"),
         hop_length=rate(config, "hop_size"),
@@ -84,9 +88,10 @@ def _hifigan(checkpoint: Path) -> Vocoder:
         win_length=rate(config, "win_size"),
         fmin=frequency(config, "fmin"),
         fmax=frequency(config, "fmax"),
-        scale="ln",
+        # Upstream knows one way to write a magnitude; scripts/distill_hifigan says which it trained on.
+        scale=str(config.get("mel_scale", "ln"))[:20],
         statistics=None,
-        normalised=False,
+        normalised=flag(config, "mel_normalised", default=False),
     )
     return served(generator, mel, (config_path, path))
 
