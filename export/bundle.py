@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from export.specs import StageSpec
+from export.errors import ExportError
+from export.specs import Precision, StageSpec
 from export.voice import Symbols, Voice
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -19,17 +21,30 @@ Arrays = dict[str, npt.NDArray[Any]]
 Sampler = Callable[[StageSpec, int, Mapping[str, int], np.random.Generator], Arrays]
 
 
+class Form(Enum):
+    """What a layer in int8 gives.
+
+    `PRODUCTS` give floats: more exact, and faster where a layer has hundreds of channels. `CONVOLUTIONS` give int8:
+    faster where channels are few and time is long, so that what is read and written decides.
+    """
+
+    PRODUCTS = "products"
+    CONVOLUTIONS = "convolutions"
+
+
 @dataclass(frozen=True)
 class Quantization:
     """Which layers of a stage to compute in int8.
 
-    `layers` are prefixes of the names of convolution weights. `inputs` makes real inputs of the stage, of equal shapes:
-    the last one judges, the others calibrate. The signal-to-noise ratio against the float graph must be `least_snr` dB.
+    `layers` are prefixes of the names of their weights. `inputs` makes real inputs of the stage (of equal shapes for
+    convolutions): the last one judges, the others calibrate. The signal-to-noise ratio against the float graph must be
+    `least_snr` dB.
     """
 
     layers: tuple[str, ...]
     inputs: Callable[[], Sequence[Arrays]]
     least_snr: float
+    form: Form = Form.PRODUCTS
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,12 @@ class Stage:
         """Random valid inputs."""
         return self.sampler(self.spec, batch, lengths, generator)
 
+    def only(self, precisions: Collection[Precision]) -> Stage:
+        """The stage without files but the first and those of `precisions`."""
+        first, *others = self.spec.precisions
+        kept = (first, *(precision for precision in others if precision in precisions))
+        return replace(self, spec=replace(self.spec, precisions=kept))
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -54,6 +75,16 @@ class Bundle:
     stages: tuple[Stage, ...]
     symbols: Symbols
     sources: tuple[Path, ...]
+
+    def only(self, precisions: Collection[Precision]) -> Bundle:
+        """The voice whose stages have no files but the first and those of `precisions`.
+
+        Raises `ExportError` for a precision that none of them has.
+        """
+        known = {precision for stage in self.stages for precision in stage.spec.precisions}
+        if missing := [precision.value for precision in precisions if precision not in known]:
+            raise ExportError(f"no stage of this voice can be had in {missing[0]}: leave out --precision {missing[0]}")
+        return replace(self, stages=tuple(stage.only(precisions) for stage in self.stages))
 
 
 @dataclass(frozen=True)

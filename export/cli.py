@@ -21,6 +21,7 @@ from export.errors import ExportError
 from export.families import fastspeech2, sambert
 from export.families.fastspeech2 import demo
 from export.families.sambert.untrained_command import untrained
+from export.specs import Precision
 from export.terminal import one_line_errors, report
 from export.verifications import VERIFICATIONS, Verifiable
 from export.verify import export_chain
@@ -47,13 +48,11 @@ BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {
 }
 
 
-class Precision(str, Enum):
-    """Number formats of the exported stages."""
-
-    fp32 = "fp32"
-
-
 CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Folder with the checkpoint's files.")]
+PrecisionOption = Annotated[
+    list[Precision] | None,
+    typer.Option("--precision", help="A form of the stages beside float32, may be repeated; all by default."),
+]
 
 
 @app.command()
@@ -62,7 +61,7 @@ def voice(
     name: Annotated[str, typer.Option("--name", help="Name of the voice.")],
     checkpoint: CheckpointOption = demo.DIRECTORY,
     repository: Annotated[Path, typer.Option("--repository", help="Triton model repository.")] = REPOSITORY,
-    precision: Annotated[Precision, typer.Option("--precision")] = Precision.fp32,
+    precision: PrecisionOption = None,
     from_voice: Annotated[
         str | None, typer.Option("--from-voice", help="Which voice of a folder that has several; the first by default.")
     ] = None,
@@ -77,9 +76,11 @@ def voice(
         repositories.check_name(name)
         report(f"reading {checkpoint}")
         bundle = BUNDLES[family](checkpoint, name, Choice(from_voice, named))
+        if precision:
+            bundle = bundle.only(precision)
         repositories.write_voice(bundle, repository, report, replace=replace)
-    rate = bundle.voice.sample_rate
-    typer.echo(f"voice {name} ({family.value}, {precision.value}, {rate} Hz) is in {repository}")
+    forms = ", ".join(form.value for form in Precision if any(form in stage.spec.precisions for stage in bundle.stages))
+    typer.echo(f"voice {name} ({family.value}, {forms}, {bundle.voice.sample_rate} Hz) is in {repository}")
 
 
 @app.command()

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from export.onnx_export import IR_VERSION, OPSET, Accuracy
+from export.accuracy import Accuracy
+from export.onnx_export import IR_VERSION, OPSET
+from export.specs import Precision, StageSpec
 
 FILE_NAME = "manifest.json"
 
@@ -33,19 +36,34 @@ def checksums(files: Sequence[Path]) -> dict[str, str]:
 
 
 def manifest(
-    *, family: str, role: str, model: Path, sources: Mapping[str, str], precision: str, accuracy: Accuracy
-) -> str:
-    """The text of a manifest; `sources` are the checkpoint's files and their SHA-256."""
-    measured = {name: float(f"{value:.3g}") for name, value in asdict(accuracy).items() if value is not None}
-    content = {
+    *, family: str, spec: StageSpec, folder: Path, sources: Mapping[str, str], accuracy: Accuracy
+) -> dict[str, Any]:
+    """What a stage's manifest says; `folder` has its files, `sources` are the checkpoint's and their SHA-256."""
+    return {
         "family": family,
-        "stage": role,
-        "precision": precision,
+        "stage": spec.role,
         "opset": OPSET,
         "ir_version": IR_VERSION,
-        **measured,
-        "model_sha256": sha256(model),
+        "largest_error": _rounded(accuracy.largest_error),
+        "tolerance": accuracy.tolerance,
+        "files": {name: _file(folder / name, precision, accuracy) for name, precision in spec.files().items()},
+        "spec": spec.as_dict(),
         "source_sha256": dict(sources),
         "versions": {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
     }
+
+
+def text(content: Mapping[str, Any]) -> str:
+    """A manifest as it is written."""
     return json.dumps(content, indent=1) + "\n"
+
+
+def _file(path: Path, precision: Precision, accuracy: Accuracy) -> dict[str, Any]:
+    """An ONNX file: its precision, its size, and what it loses against the float32 graph."""
+    loss = accuracy.losses.get(precision)
+    measured = {} if loss is None else {k: _rounded(v) for k, v in asdict(loss).items() if v is not None}
+    return {"precision": precision.value, "bytes": path.stat().st_size, "sha256": sha256(path), **measured}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""PyTorch module → ONNX file that is known to match its stage specification and the module."""
+"""PyTorch module → ONNX files that are known to match its stage specification and the module."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ import numpy as np
 import onnx
 import torch
 
+from export.accuracy import Accuracy, Loss
 from export.bundle import Stage
 from export.errors import SpecError
 from export.inference import in_double, run_onnx
 from export.quantize import quantize
-from export.specs import Axis, DType, StageSpec
+from export.specs import Axis, DType, Precision, StageSpec
 
 # The serving container's ONNX Runtime reads these; newer ones would need a newer container.
 OPSET = 18
@@ -33,31 +33,42 @@ TOLERANCE = 1e-4
 _ONNX_TYPES = {DType.FP32: onnx.TensorProto.FLOAT, DType.INT32: onnx.TensorProto.INT32}
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """How far a written graph is from its module.
+def export_stage(stage: Stage, folder: Path) -> Accuracy:
+    """Write a stage's module as ONNX files, one for each precision of its specification.
 
-    `largest_error` is the largest absolute difference over several shapes, in float32. Of a quantised graph,
-    `signal_to_noise_db` says how far it is from the float32 one on real inputs, and `least_signal_to_noise_db` what is
-    asked for.
+    Raises `SpecError` when a graph is not what the specification says, differs from the module by more than
+    `TOLERANCE`, or loses too much in a lower precision.
     """
+    spec = stage.spec
+    exact = _traced(stage)
+    error = _largest_difference(stage, exact.SerializeToString())
+    if not error <= TOLERANCE:
+        raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
+    losses: dict[Precision, Loss] = {}
+    for precision in spec.precisions:
+        graph = exact
+        if precision is not Precision.FP32:
+            graph, losses[precision] = _LOWER[precision](stage, exact)
+            check_graph(graph, spec)
+        write_atomically(folder / spec.file_name(precision), graph.SerializeToString())
+    return Accuracy(error, TOLERANCE, losses)
 
-    largest_error: float
-    tolerance: float = TOLERANCE
-    signal_to_noise_db: float | None = None
-    least_signal_to_noise_db: float | None = None
 
-    def __str__(self) -> str:
-        ratio = self.signal_to_noise_db
-        return f"largest error {self.largest_error:.1e}" + (f", int8 {ratio:.1f} dB" if ratio is not None else "")
+def _in_int8(stage: Stage, exact: onnx.ModelProto) -> tuple[onnx.ModelProto, Loss]:
+    if stage.quantization is None:
+        raise SpecError(f"{stage.spec.role} is to be in int8, but nothing says which of its layers")
+    graph, ratio = quantize(exact, stage.quantization)
+    return graph, Loss(ratio, stage.quantization.least_snr)
 
 
-def export_stage(stage: Stage, path: Path) -> Accuracy:
-    """Write a stage's module as an ONNX file with the names and dynamic axes of its specification.
+# (stage, its float32 graph) → the graph in a lower precision, and what it loses. Raises `SpecError` when that is much.
+_LOWER: dict[Precision, Callable[[Stage, onnx.ModelProto], tuple[onnx.ModelProto, Loss]]] = {
+    Precision.INT8: _in_int8,
+}
 
-    Raises `SpecError` when the graph is not what the specification says, differs from the module by more than
-    `TOLERANCE`, or loses too much when it is quantised.
-    """
+
+def _traced(stage: Stage) -> onnx.ModelProto:
+    """The float32 graph with the names and dynamic axes of the specification. Raises `SpecError`."""
     spec = stage.spec
     generator = np.random.default_rng(0)
     # A different value in each input: the exporter takes equal tensors for one.
@@ -86,18 +97,7 @@ def export_stage(stage: Stage, path: Path) -> Accuracy:
     proto.ir_version = IR_VERSION
     _strip_traces(proto)
     check_graph(proto, spec)
-    data = proto.SerializeToString()
-    error = _largest_difference(stage, data, generator)
-    if not error <= TOLERANCE:
-        raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
-    accuracy = Accuracy(error)
-    if stage.quantization is not None:
-        proto, ratio = quantize(proto, stage.quantization)
-        check_graph(proto, spec)
-        data = proto.SerializeToString()
-        accuracy = Accuracy(error, TOLERANCE, ratio, stage.quantization.least_snr)
-    write_atomically(path, data)
-    return accuracy
+    return proto
 
 
 def _input_axes(spec: StageSpec) -> list[Axis]:
@@ -169,8 +169,9 @@ def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
                 raise SpecError(f"{spec.role}: {kind} {tensor.name} is {shape} in the graph, not {[-1, *tensor.dims]}")
 
 
-def _largest_difference(stage: Stage, data: bytes, generator: np.random.Generator) -> float:
+def _largest_difference(stage: Stage, data: bytes) -> float:
     """Graph against module at shapes other than the one it was traced with."""
+    generator = np.random.default_rng(1)
     worst = 0.0
     for batch, fraction in ((1, 0.6), (3, 0.2)):
         lengths = {axis.label: axis.at(fraction) for axis in stage.spec.axes()}

@@ -87,21 +87,19 @@ def put_configs(change: Change, files: Mapping[Path, str]) -> None:
 
 
 def put_stage(change: Change, voice: Voice, stage: Stage, sources: Mapping[str, str], report: Report) -> None:
-    """Export a stage's graph and its manifest as a part of a change. Raises `SpecError`."""
-    model_name = f"{voice.name}_{stage.spec.role}"
-    model = change.folder / model_name / "1" / "model.onnx"
-    report(f"exporting {model_name}")
-    accuracy = export_stage(stage, model)
-    text = manifest.manifest(
-        family=voice.family,
-        role=stage.spec.role,
-        model=model,
-        sources=sources,
-        precision=stage.spec.precisions[0].value,
-        accuracy=accuracy,
-    )
-    model.with_name(manifest.FILE_NAME).write_text(text, encoding="utf-8")
-    report(f"exported {model_name}: {accuracy}")
+    """Export a stage's graphs and its manifest as a part of a change, and remove others. Raises `SpecError`."""
+    spec = stage.spec
+    model = f"{voice.name}_{spec.role}"
+    folder = change.folder / model / "1"
+    report(f"exporting {model}")
+    accuracy = export_stage(stage, folder)
+    content = manifest.manifest(family=voice.family, spec=spec, folder=folder, sources=sources, accuracy=accuracy)
+    change.write_text(Path(model, "1", manifest.FILE_NAME), manifest.text(content))
+    for path in (change.repository / model / "1").glob("*.onnx"):
+        if path.name not in spec.files():
+            change.remove(path.relative_to(change.repository))
+            report(f"removed {model}/1/{path.name}, a precision that the stage is not to have")
+    report(f"exported {model}: {accuracy}")
 
 
 def write_voice(bundle: Bundle, repository: Path, report: Report, *, replace: bool = False) -> None:

@@ -6,9 +6,10 @@ its `config.pbtxt`. Axis 0 of every stage tensor is the batch and is not listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class DType(str, Enum):
@@ -73,6 +74,12 @@ class TensorSpec:
         """Lengths as Triton writes them: -1 where the axis is dynamic."""
         return tuple(-1 if isinstance(axis, Axis) else axis for axis in self.axes)
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TensorSpec:
+        """What `dataclasses.asdict` made of one. Raises KeyError, ValueError and TypeError."""
+        axes = tuple(Axis(**axis) if isinstance(axis, dict) else int(axis) for axis in content["axes"])
+        return cls(content["name"], DType(content["dtype"]), axes, content["optional"])
+
 
 @dataclass(frozen=True)
 class Warmup:
@@ -114,6 +121,10 @@ class StageSpec:
         """The ONNX file to serve where `wanted` is the precision wanted: that one's, or else the first one's."""
         return f"model.{wanted.value}.onnx" if wanted in self.precisions[1:] else "model.onnx"
 
+    def files(self) -> dict[str, Precision]:
+        """The stage's ONNX files and their precisions."""
+        return {self.file_name(precision): precision for precision in self.precisions}
+
     def axes(self) -> Iterator[Axis]:
         """Every dynamic axis once, in order of appearance."""
         seen: set[str] = set()
@@ -122,3 +133,18 @@ class StageSpec:
                 if isinstance(axis, Axis) and axis.label not in seen:
                     seen.add(axis.label)
                     yield axis
+
+    def as_dict(self) -> dict[str, Any]:
+        """The form that a stage's manifest has, for those who have neither the checkpoint nor PyTorch."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> StageSpec:
+        """What `as_dict` gave, also by way of JSON. Raises KeyError, ValueError and TypeError."""
+        own: dict[str, Any] = {
+            "inputs": tuple(TensorSpec.from_dict(tensor) for tensor in content["inputs"]),
+            "outputs": tuple(TensorSpec.from_dict(tensor) for tensor in content["outputs"]),
+            "precisions": tuple(Precision(precision) for precision in content["precisions"]),
+            "warmups": tuple(Warmup(**warmup) for warmup in content["warmups"]),
+        }
+        return cls(**{**content, **own})

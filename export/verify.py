@@ -19,6 +19,7 @@ from export.checkpoint_files import read_arrays
 from export.errors import CheckpointError
 from export.inference import in_double, run_onnx
 from export.onnx_export import export_stage
+from export.specs import Precision
 
 Array = npt.NDArray[Any]
 Chain = list[tuple[Stage, Path]]
@@ -54,9 +55,10 @@ def read_reference(path: Path) -> Arrays:
 
 def export_chain(stages: Iterable[Stage], folder: Path) -> Chain:
     """Every stage with the ONNX file that it was just exported to."""
-    chain = [(stage, folder / f"{stage.spec.role}.onnx") for stage in stages]
-    for stage, path in chain:
-        export_stage(stage, path)
+    chain = []
+    for stage in stages:
+        export_stage(stage, folder / stage.spec.role)
+        chain.append((stage, folder / stage.spec.role / stage.spec.file_name(Precision.FP32)))
     return chain
 
 

@@ -57,8 +57,8 @@ def _voice(rate: int, runs: int) -> dict[str, Any]:
         write_untrained(checkpoint, rate, seed=0)
         bundle = sambert.bundle(checkpoint, "bench", Choice())
         stages = {stage.spec.role: stage for stage in bundle.stages if stage.spec.role in STAGES}
-        exported = {role: _export(stage, Path(folder, f"{role}.onnx")) for role, stage in stages.items()}
-        sessions = {role: _session(Path(folder, f"{role}.onnx")) for role in stages}
+        exported = {role: _export(stage, Path(folder, role)) for role, stage in stages.items()}
+        sessions = {role: _session(Path(folder, role, "model.onnx")) for role in stages}
         rows = [row for batch in BATCHES for row in _rows(bundle, stages, sessions, batch, runs)]
         inputs = {batch: _inputs(bundle, stages, sessions, batch)[0] for batch in BATCHES}
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -66,12 +66,12 @@ def _voice(rate: int, runs: int) -> dict[str, Any]:
     return {"sample_rate": rate, "exported": exported, "rows": rows, "memory_mib": memory}
 
 
-def _export(stage: Stage, path: Path) -> dict[str, float]:
+def _export(stage: Stage, folder: Path) -> dict[str, float]:
     begin = time.perf_counter()
-    accuracy = export_stage(stage, path)
+    accuracy = export_stage(stage, folder)
     return {
         "seconds": time.perf_counter() - begin,
-        "mib": path.stat().st_size / 2**20,
+        "mib": (folder / "model.onnx").stat().st_size / 2**20,
         "largest_error": accuracy.largest_error,
     }
 
@@ -84,7 +84,7 @@ def _memory(folder: str, inputs: dict[int, dict[str, Arrays]]) -> dict[str, floa
         return process.memory_full_info().uss / 2**20
 
     before = private()
-    sessions = {role: _session(Path(folder, f"{role}.onnx")) for role in STAGES}
+    sessions = {role: _session(Path(folder, role, "model.onnx")) for role in STAGES}
     found = {"loaded": private() - before}
     for batch, each in inputs.items():
         for role, session in sessions.items():

@@ -27,7 +27,7 @@ def measure(repository: Path, runs: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         published = Path(folder, "model.onnx")
         vocoder = load(repository.parent / demo.DIRECTORY).vocoder
-        export_stage(Stage(melgan_spec(demo.VOCODER_CONFIG), vocoder, sample), published)
+        export_stage(Stage(melgan_spec(demo.VOCODER_CONFIG), vocoder, sample), published.parent)
         graphs = {
             "published": published,
             "balanced": repository / "demo_melgan" / "1" / "model.onnx",

@@ -62,11 +62,13 @@ def test_a_stage_is_batched_warmed_up_and_on_a_gpu_where_there_is_one(repository
 def test_a_manifest_says_what_its_graph_was_made_from(repository, checkpoint, model):
     folder = repository / model / "1"
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["model_sha256"] == sha256(folder / "model.onnx")
+    assert set(manifest["files"]) == {path.name for path in folder.glob("*.onnx")}
+    for name, file in manifest["files"].items():
+        assert (file["sha256"], file["bytes"]) == (sha256(folder / name), (folder / name).stat().st_size)
     assert manifest["source_sha256"] == {path.name: sha256(path) for path in checkpoint.iterdir()}
     assert manifest["opset"] == onnx.load(folder / "model.onnx").opset_import[0].version
     assert 0 <= manifest["largest_error"] <= 1e-4
-    assert manifest["precision"] == ("int8" if model == "demo_fastmelgan" else "fp32")
+    assert manifest["files"]["model.onnx"]["precision"] == ("int8" if model == "demo_fastmelgan" else "fp32")
     assert "torch" in manifest["versions"]
 
 
