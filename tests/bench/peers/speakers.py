@@ -1,0 +1,93 @@
+"""How each kind of system is asked; see `bench.offer.Speaker`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+import wave
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+
+import aiohttp
+
+from bench.offer import Refused
+from bench.peers import frames
+
+
+class OverHttp:
+    """Posts a text and gets a WAV file. Enter it."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> OverHttp:
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def pieces(self, text: str, limit: float) -> AsyncIterator[bytes]:
+        """See `Speaker`: one piece, as the file is made when all of it is known."""
+        assert self._session is not None
+        try:
+            timeout = aiohttp.ClientTimeout(total=limit)
+            async with self._session.post(self._address, data=text.encode(), timeout=timeout) as answer:
+                body = await answer.read()
+        except asyncio.TimeoutError as error:
+            raise Refused("DEADLINE_EXCEEDED", f"no answer after {limit:g} s", time.perf_counter()) from error
+        except aiohttp.ClientError as error:
+            raise Refused("UNAVAILABLE", str(error), time.perf_counter()) from error
+        if answer.status != 200:
+            raise Refused("INTERNAL", f"HTTP {answer.status}", time.perf_counter())
+        with wave.open(io.BytesIO(body)) as file:
+            yield file.readframes(file.getnframes())
+
+
+class ThroughPipes:
+    """Asks processes of `bare_process`, each time the one that has least to do. Enter it when they are ready."""
+
+    def __init__(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
+        self._processes = processes
+        self._waiting: list[dict[int, asyncio.Future[bytes]]] = [{} for _ in processes]
+        self._numbers = count(1)
+        self._readers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> ThroughPipes:
+        self._readers = [asyncio.create_task(self._read(index)) for index in range(len(self._processes))]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for reader in self._readers:
+            reader.cancel()
+
+    async def pieces(self, text: str, limit: float) -> AsyncIterator[bytes]:
+        """See `Speaker`: one piece."""
+        index = min(range(len(self._processes)), key=lambda each: len(self._waiting[each]))
+        number = next(self._numbers)
+        answer = self._waiting[index][number] = asyncio.get_running_loop().create_future()
+        pipe = self._processes[index].stdin
+        assert pipe is not None
+        pipe.write(frames.pack(number, text.encode()))
+        try:
+            yield await asyncio.wait_for(answer, limit)
+        except asyncio.TimeoutError as error:
+            raise Refused("DEADLINE_EXCEEDED", f"no answer after {limit:g} s", time.perf_counter()) from error
+        finally:
+            self._waiting[index].pop(number, None)
+
+    async def _read(self, index: int) -> None:
+        pipe = self._processes[index].stdout
+        assert pipe is not None
+        while True:
+            try:
+                number, pcm = await frames.receive(pipe)
+            except asyncio.IncompleteReadError:
+                for answer in self._waiting[index].values():
+                    answer.set_exception(Refused("UNAVAILABLE", "the process ended", time.perf_counter()))
+                return
+            if answer := self._waiting[index].get(number):
+                answer.set_result(pcm)
