@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tritonclient.grpc as grpcclient
 
 from client import Speech, Synthesizer
-from server import ServerOptions, TritonServer
+from server import ServerError, ServerOptions, TritonServer
 
 PATIENCE = 60.0
+LOG_LINES = 80  # the stack that Triton logs when it aborts takes 30
 VOICE = "demo"
 
 _GATED = """
@@ -127,8 +129,7 @@ class Front:
         return bool(self.client.is_model_ready(model))
 
     def log(self) -> str:
-        assert self.server.log_path is not None
-        return self.server.log_path.read_text("utf-8", "replace")
+        return self.server.log_text()
 
 
 def eventually(holds: Callable[[], object], what: str) -> None:
@@ -141,10 +142,14 @@ def eventually(holds: Callable[[], object], what: str) -> None:
 
 @contextmanager
 def front_door(copy: Copy, threads: int = 40, **options: Any) -> Iterator[Front]:
-    """A server on a copy of the repository; `options` are `ServerOptions`."""
+    """A server on a copy of the repository; `options` are `ServerOptions`. Its log stays beside the copy.
+
+    Fails with the end of the log when the server died meanwhile.
+    """
     closed = copy.add_gate()
+    log = copy.folder.with_name(f"{copy.folder.name}.log")
     with (
-        TritonServer(ServerOptions(copy.folder, **options)) as server,
+        TritonServer(ServerOptions(copy.folder, log_file=log, **options)) as server,
         Synthesizer(server.address.grpc, timeout=PATIENCE) as synthesizer,
         grpcclient.InferenceServerClient(server.address.grpc) as client,
         ThreadPoolExecutor(threads) as pool,
@@ -154,3 +159,12 @@ def front_door(copy: Copy, threads: int = 40, **options: Any) -> Iterator[Front]
             yield front
         finally:
             closed.unlink(missing_ok=True)
+            _check(server)
+
+
+def _check(server: TritonServer) -> None:
+    """Fail when the server has died, and say why."""
+    try:
+        server.check()
+    except ServerError as error:
+        pytest.fail(f"{error}; the end of {server.log_path}:\n{server.log_tail(LOG_LINES)}", pytrace=False)
