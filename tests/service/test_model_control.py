@@ -19,6 +19,8 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.answer = 200, b""
+        self.silent: set[str] = set()  # models whose orders get no answer until the endpoint is closed
+        self.closing = threading.Event()
         self.paths: list[str] = []
         self.running = self.most = 0
         self.lock = threading.Lock()
@@ -39,6 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.paths.append(self.path)
             self.server.running += 1
             self.server.most = max(self.server.most, self.server.running)
+        if self.path.split("/")[4] in self.server.silent:
+            self.server.closing.wait(10)
+            return
         time.sleep(0.01)
         with self.server.lock:
             self.server.running -= 1
@@ -57,6 +62,7 @@ def endpoint():
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield made
+        made.closing.set()
         made.shutdown()
         thread.join()
 
@@ -106,3 +112,12 @@ def test_an_endpoint_that_is_gone_is_named(control, endpoint):
     endpoint.shutdown()
     with pytest.raises(ControlError, match=rf"{endpoint.address} does not answer \(TTS_MODEL_CONTROL names it\): "):
         control.load("anna")
+
+
+def test_an_order_that_does_not_end_is_given_up_and_hinders_no_other(endpoint):
+    endpoint.silent = {"anna"}
+    control = HttpControl(endpoint.address, {"anna"}.__contains__, seconds=1.0)
+    with pytest.raises(ControlError, match=r"^the server did not load anna within 1 s$"):
+        control.load("anna")
+    control.load("bert")
+    assert [path.split("/")[4] for path in endpoint.paths] == ["anna", "bert"]

@@ -18,14 +18,18 @@ from model_control import ControlError, NotManaged
 # The variable that names host and port of the endpoint, and Triton's own default.
 ADDRESS_VARIABLE = "TTS_MODEL_CONTROL"
 DEFAULT_ADDRESS = "127.0.0.1:8000"
+# For how long an order is waited for. When a model's process is silent for a second while it starts, as on a machine
+# that stands still, Triton 2.51 gives the model up and can then wait for that process for ever: so may who ordered it.
+ORDER_SECONDS = 300.0
 
 
 class HttpControl:
     """A server's model control. Thread-safe; one order at a time, because voices have stages in common."""
 
-    def __init__(self, address: str, is_ready: Callable[[str], bool]) -> None:
+    def __init__(self, address: str, is_ready: Callable[[str], bool], seconds: float = ORDER_SECONDS) -> None:
         self._address = address
         self._is_ready = is_ready
+        self._seconds = seconds
         self._lock = Lock()
 
     def ready(self, model: str) -> bool:
@@ -42,19 +46,21 @@ class HttpControl:
 
     def _order(self, model: str, action: str) -> None:
         with self._lock:
-            problem = self._post(f"/v2/repository/models/{quote(model, safe='')}/{action}")
+            problem = self._post(model, action)
         if "explicit model load / unload is not allowed" in problem:
             raise NotManaged("this server loads all its models at the start")
         if problem:
             raise ControlError(problem)
 
-    def _post(self, path: str) -> str:
-        """What went wrong, if anything did. However long a load takes, it ends, or this process with its server."""
-        connection = http.client.HTTPConnection(self._address)
+    def _post(self, model: str, action: str) -> str:
+        """What went wrong, if anything did."""
+        connection = http.client.HTTPConnection(self._address, timeout=self._seconds)
         try:
-            connection.request("POST", path, body="{}")
+            connection.request("POST", f"/v2/repository/models/{quote(model, safe='')}/{action}", body="{}")
             response = connection.getresponse()
             body = response.read()
+        except TimeoutError:
+            return f"the server did not {action} {model} within {self._seconds:g} s"
         except (OSError, http.client.HTTPException) as error:
             return f"the server's HTTP endpoint {self._address} does not answer ({ADDRESS_VARIABLE} names it): {error}"
         finally:
