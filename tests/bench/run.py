@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench import front_door, serving
+from bench import front_door, sections, serving
 from bench.setting import Setting
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
@@ -38,12 +38,14 @@ def measure_front_door(
     quick: Annotated[
         bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
     ] = False,
-    only: Annotated[list[str] | None, typer.Option(help=f"A section, may be repeated: {front_door.names()}.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A section, may be repeated: {sections.names(front_door.SECTIONS)}.")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="The hardware profile.")] = None,
 ) -> None:
     """The front door: streaming, memory, styles, overload, the fast vocoder, voices on demand. Half an hour or less."""
-    sections = front_door.chosen(only or [])
-    if not front_door.run(sections, Setting(REPOSITORY, profile, quick), json_file):
+    chosen = sections.chosen(front_door.SECTIONS, only or [])
+    if not sections.run(front_door.COMMAND, chosen, Setting(REPOSITORY, profile, quick), json_file):
         raise typer.Exit(1)
 
 

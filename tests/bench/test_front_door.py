@@ -8,7 +8,7 @@ import pytest
 import typer
 from service.own_server import Copy
 
-from bench import front_door, overload, vocoders
+from bench import front_door, overload, sections, vocoders
 from bench.first_audio import in_turns
 from bench.offer import Asked, closed_loop, open_loop
 from bench.processes import forget_peaks, memory, process, total
@@ -23,11 +23,11 @@ TEXTS = ("你好。", "再见。")
 @pytest.fixture
 def measured(tmp_path, monkeypatch, capsys):
     """Runs sections that measure nothing real; gives whether all went well, the file and what was printed."""
-    monkeypatch.setattr(front_door, "busy_cores", lambda: 0.0)
+    monkeypatch.setattr(sections, "busy_cores", lambda: 0.0)
 
     def run(**measures):
         sections = [Section(name, name.title(), measure, str) for name, measure in measures.items()]
-        well = front_door.run(sections, Setting(tmp_path), tmp_path / "report.json")
+        well = sections.run(front_door.COMMAND, chosen, Setting(tmp_path), tmp_path / "report.json")
         return well, json.loads((tmp_path / "report.json").read_text("utf-8")), capsys.readouterr().out
 
     return run
@@ -57,10 +57,13 @@ def test_sections_that_are_not_run_keep_what_the_file_says_of_them(measured):
 
 
 def test_a_section_is_chosen_by_its_name():
-    assert [section.name for section in front_door.chosen(["long-text", "overload"])] == ["long_text", "overload"]
-    assert len(front_door.chosen([])) == len(front_door.SECTIONS)
+    assert [section.name for section in sections.chosen(front_door.SECTIONS, ["long-text", "overload"])] == [
+        "long_text",
+        "overload",
+    ]
+    assert len(sections.chosen(front_door.SECTIONS, [])) == len(front_door.SECTIONS)
     with pytest.raises(typer.BadParameter, match="'speed': use first-audio, "):
-        front_door.chosen(["speed"])
+        sections.chosen(front_door.SECTIONS, ["speed"])
 
 
 def test_a_voice_without_a_fast_vocoder_is_no_failure(tmp_path):

