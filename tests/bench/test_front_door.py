@@ -26,7 +26,7 @@ def measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sections, "busy_cores", lambda: 0.0)
 
     def run(**measures):
-        sections = [Section(name, name.title(), measure, str) for name, measure in measures.items()]
+        chosen = [Section(name, name.title(), measure, str) for name, measure in measures.items()]
         well = sections.run(front_door.COMMAND, chosen, Setting(tmp_path), tmp_path / "report.json")
         return well, json.loads((tmp_path / "report.json").read_text("utf-8")), capsys.readouterr().out
 
