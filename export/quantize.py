@@ -9,15 +9,16 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from export.bundle import Arrays, Quantization
+from export.bundle import Arrays, Form, Quantization
 from export.errors import SpecError
 from export.inference import run_onnx
+from export.products import Steps, layers, with_products
 
 # Of the values that an activation takes, those beyond this percentile are clipped: a few outliers would coarsen the
 # steps of all others.
@@ -26,10 +27,40 @@ PERCENTILE = 99.999
 
 def quantize(proto: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.ModelProto, float]:
     """The quantised graph and its signal-to-noise ratio in dB. Raises `SpecError` when that is too low."""
+    *calibration, judge = quantization.inputs()
+    chosen = layers(proto.graph, quantization.layers)
+    if not chosen:
+        raise SpecError(f"no layer of the graph has a weight named {' or '.join(quantization.layers)}")
+    if quantization.form is Form.PRODUCTS:
+        result = with_products(proto, chosen, _steps(proto, sorted({node.input[0] for node in chosen}), calibration))
+    else:
+        result = _with_convolutions(proto, [node.name for node in chosen], calibration)
+    snr = _signal_to_noise(proto, result, judge)
+    if not snr >= quantization.least_snr:
+        raise SpecError(f"in int8 the graph's signal-to-noise ratio is {snr:.1f} dB, not {quantization.least_snr} dB")
+    return result, snr
+
+
+def _steps(proto: onnx.ModelProto, names: Sequence[str], inputs: Sequence[Arrays]) -> dict[str, Steps]:
+    """For each tensor the steps that cover what it holds, but for a few outliers, when the graph gets these inputs."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(proto)
+    del watched.graph.output[:]
+    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    data = watched.SerializeToString()
+    seen = [run_onnx(data, one) for one in inputs]
+    steps = {}
+    for name in names:
+        values = np.concatenate([one[name].reshape(-1) for one in seen])
+        low, high = np.percentile(values, [100 - PERCENTILE, PERCENTILE])
+        steps[name] = Steps.between(float(low), float(high))
+    return steps
+
+
+def _with_convolutions(proto: onnx.ModelProto, chosen: list[str], calibration: Sequence[Arrays]) -> onnx.ModelProto:
+    """The graph with these convolutions from int8 to int8."""
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
     from onnxruntime.quantization import quantize_static as quantize_graph
-
-    *calibration, judge = quantization.inputs()
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         """Gives one input after the other, then None."""
@@ -40,10 +71,6 @@ def quantize(proto: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.M
         def get_next(self) -> Arrays | None:
             return next(self.rest, None)
 
-    convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
-    chosen = [node.name for node in convolutions if node.input[1].startswith(quantization.layers)]
-    if not chosen:
-        raise SpecError(f"no convolution of the graph has a weight named {' or '.join(quantization.layers)}")
     with tempfile.TemporaryDirectory(prefix="quantize-") as folder, _quiet():
         exact, path = Path(folder, "exact.onnx"), Path(folder, "model.onnx")
         exact.write_bytes(proto.SerializeToString())
@@ -62,10 +89,7 @@ def quantize(proto: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.M
         )
         result = onnx.load(path)
     result.ir_version = proto.ir_version
-    snr = _signal_to_noise(proto, result, judge)
-    if not snr >= quantization.least_snr:
-        raise SpecError(f"in int8 the graph's signal-to-noise ratio is {snr:.1f} dB, not {quantization.least_snr} dB")
-    return result, snr
+    return result
 
 
 def _signal_to_noise(exact: onnx.ModelProto, quantized: onnx.ModelProto, inputs: Arrays) -> float:

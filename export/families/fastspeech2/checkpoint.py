@@ -84,9 +84,13 @@ def _conv_weight(value: Array) -> Array:
     return np.ascontiguousarray(value[:, 0].transpose(0, 2, 1))
 
 
-def _load_conv(conv: nn.Conv1d, file: TfliteFile, scope: str) -> None:
+def _flat_weight(value: Array) -> Array:
+    return np.ascontiguousarray(value.transpose(0, 3, 1, 2))
+
+
+def _load_conv(conv: nn.Conv2d, file: TfliteFile, scope: str) -> None:
     weight, bias = file.find_with_bias(scope, "CONV_2D")
-    _copy(conv.weight, _conv_weight(weight), scope)
+    _copy(conv.weight, _flat_weight(weight), scope)
     assert conv.bias is not None
     _copy(conv.bias, bias, scope)
 
@@ -175,13 +179,13 @@ def _load_acoustic(file: TfliteFile) -> tuple[Encoder, Decoder, FastSpeech2Confi
     return encoder, decoder, config
 
 
-def _load_folded_conv(conv: nn.Conv1d, file: TfliteFile, index: int) -> None:
+def _load_folded_conv(conv: nn.Conv2d, file: TfliteFile, index: int) -> None:
     """Folds the batch norm, y = scale · (conv(x) + bias) + shift, into the convolution."""
     scope = f"postnet/conv_._{index}/"
     scale = file.find(f"postnet/batch_norm_._{index}/batchnorm/mul", "MUL")
     shift = file.find(f"postnet/batch_norm_._{index}/batchnorm/add", "ADD")
     weight, bias = file.find_with_bias(scope, "CONV_2D")
-    _copy(conv.weight, _conv_weight(weight) * scale[:, None, None], scope)
+    _copy(conv.weight, _flat_weight(weight) * scale[:, None, None, None], scope)
     assert conv.bias is not None
     _copy(conv.bias, bias * scale + shift, scope)
 

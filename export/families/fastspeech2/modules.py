@@ -37,16 +37,27 @@ class FastSpeech2Config:
 
 
 class Conv(nn.Module):
-    """A 1-D convolution over [B, T, C] that keeps the length."""
+    """A convolution along time, over [B, T, C], that keeps the length; of height 1 as in `export.vocoders.flat`."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, kernel, padding=(kernel - 1) // 2)
+        self.conv = nn.Conv2d(inputs, outputs, (1, kernel), padding=(0, (kernel - 1) // 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, inputs] → [B, T, outputs]."""
-        y: Tensor = self.conv(x.transpose(1, 2)).transpose(1, 2)
+        y: Tensor = self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
         return y
+
+
+def mish(x: Tensor) -> Tensor:
+    """Mish (Misra 2019, arXiv 1908.08681), x · tanh(softplus(x)), by one sigmoid.
+
+    tanh(log(1 + e^x)) is (1 - s²) / (1 + s²) where s = sigmoid(-x): no logarithm to compute, and nothing that could
+    overflow in float16.
+    """
+    s = torch.sigmoid(-x)
+    square = s * s
+    return x * (1.0 - square) / (1.0 + square)
 
 
 class SelfAttention(nn.Module):
@@ -88,7 +99,7 @@ class TransformerLayer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x [B, T, hidden], mask [B, T, 1] → [B, T, hidden]."""
         x = self.attention_norm(self.attention(x, mask) + x) * mask
-        y = self.contract(F.mish(self.expand(x)) * mask)
+        y = self.contract(mish(self.expand(x)) * mask)
         z: Tensor = self.norm(y + x) * mask
         return z
 

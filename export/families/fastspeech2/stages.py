@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from export.bundle import Arrays, Quantization, Stage
+from export.bundle import Arrays, Form, Quantization, Stage
 from export.families.fastspeech2 import calibration
 from export.families.fastspeech2.checkpoint import Checkpoint
 from export.families.fastspeech2.modules import FastSpeech2Config
-from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
+from export.specs import FLOATS, Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 from export.style.stage import style_spec, style_stage
 from export.vocoders.melgan import MelGANConfig
 from export.vocoders.melgan_served import ServedMelGAN
@@ -21,7 +21,9 @@ UNITS = Axis("units", 16, 64, 128)
 FAST = "fastmelgan"
 # The middle of the vocoder. Noise from the layers before it is amplified, and noise from those after it is heard as
 # hiss in the pauses; docs/benchmarks.md has the figures.
-_INT8_LAYERS = ("stacks.0.2.", "stacks.0.3.", "upsamples.1.", "stacks.1.")
+_FAST_LAYERS = ("stacks.0.2.", "stacks.0.3.", "upsamples.1.", "stacks.1.")
+# All of the decoder's convolutions, which are nearly all of its arithmetic.
+_DECODER_LAYERS = ("layers.", "postnet.")
 _WARMUP = {UNITS.label: 48, FRAMES.label: 256}
 
 
@@ -61,6 +63,7 @@ def encoder_spec(config: FastSpeech2Config) -> StageSpec:
             TensorSpec("f0_contour", DType.FP32, (UNITS,)),
             TensorSpec("energy_contour", DType.FP32, (UNITS,)),
         ),
+        precisions=FLOATS,
         warmups=(Warmup(1, _WARMUP),),
     )
 
@@ -75,13 +78,14 @@ def decoder_spec(config: FastSpeech2Config) -> StageSpec:
             TensorSpec("frame_lengths", DType.INT32, (1,)),
         ),
         outputs=(TensorSpec("mel", DType.FP32, (FRAMES, config.bands)),),
+        precisions=(*FLOATS, Precision.INT8),
         warmups=(Warmup(1, _WARMUP),),
     )
 
 
-def melgan_spec(config: MelGANConfig, role: str = "melgan", precision: Precision = Precision.FP32) -> StageSpec:
+def melgan_spec(config: MelGANConfig, role: str = "melgan", precisions: tuple[Precision, ...] = FLOATS) -> StageSpec:
     """Mel spectrogram to waveform."""
-    return vocoder_spec(role, config.bands, config.hop_length, precision)
+    return vocoder_spec(role, config.bands, config.hop_length, precisions)
 
 
 def specs(acoustic: FastSpeech2Config, vocoder: MelGANConfig) -> tuple[StageSpec, ...]:
@@ -91,14 +95,20 @@ def specs(acoustic: FastSpeech2Config, vocoder: MelGANConfig) -> tuple[StageSpec
         encoder_spec(acoustic),
         decoder_spec(acoustic),
         melgan_spec(vocoder),
-        melgan_spec(vocoder, FAST, Precision.INT8),
+        melgan_spec(vocoder, FAST, (Precision.INT8,)),
     )
 
 
 def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order of `specs`. Raises `CheckpointError`."""
     encoder = Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample)
-    decoder = Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample)
+    alignments = partial(calibration.alignments, encoder, checkpoint.symbols)
+    decoder = Stage(
+        decoder_spec(checkpoint.config),
+        checkpoint.decoder,
+        sample,
+        Quantization(_DECODER_LAYERS, alignments, least_snr=25.0),
+    )
     vocoder = ServedMelGAN(checkpoint.vocoder)
     real_mels = partial(calibration.mels, encoder, decoder, checkpoint.symbols)
     return (
@@ -107,9 +117,9 @@ def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
         decoder,
         Stage(melgan_spec(checkpoint.vocoder_config), vocoder, sample),
         Stage(
-            melgan_spec(checkpoint.vocoder_config, FAST, Precision.INT8),
+            melgan_spec(checkpoint.vocoder_config, FAST, (Precision.INT8,)),
             vocoder,
             sample,
-            Quantization(_INT8_LAYERS, real_mels, least_snr=15.0),
+            Quantization(_FAST_LAYERS, real_mels, 15.0, Form.CONVOLUTIONS),
         ),
     )
