@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from export import profiles_page
 from export import repository as repositories
 from export.bundle import Bundle, Choice
 from export.change import changing
+from export.engines.command import engines
 from export.errors import ExportError
 from export.families import fastspeech2, sambert
 from export.families.fastspeech2 import demo
@@ -151,14 +151,6 @@ def verify(
         raise typer.Exit(1)
 
 
+app.command()(engines)
 app.command()(vocoder)
 app.command()(untrained)
-
-
-def main() -> None:
-    """Run the command line; Ctrl-C ends it with one line."""
-    try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        typer.echo("error: interrupted", err=True)
-        sys.exit(130)

@@ -10,12 +10,14 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
+from export.engines.shapes import graphs, optimisation_profiles
 from export.errors import ExportError
 from export.profiles import Profile
 from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, TTS, PythonModel
 from export.specs import Axis, DType, StageSpec, TensorSpec
 from export.style import presets
 from export.voice import Voice
+from server.plans import PLAN_NAME
 
 _DTYPES = {
     DType.FP32: pb.TYPE_FP32,
@@ -70,14 +72,37 @@ def stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConfig:
     _tensors(config, spec.inputs, spec.outputs)
     config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_AUTO, count=serving.instances)
     preferred = [size for size in serving.preferred if size <= config.max_batch_size]
-    config.dynamic_batching.preferred_batch_size.extend(preferred)
-    config.dynamic_batching.max_queue_delay_microseconds = serving.delay_us
-    config.dynamic_batching.SetInParent()
+    if profile.batching:
+        config.dynamic_batching.preferred_batch_size.extend(preferred)
+        config.dynamic_batching.max_queue_delay_microseconds = serving.delay_us
+        config.dynamic_batching.SetInParent()
     for name, value in {**profile.session, **spec.session}.items():
         config.parameters[name].string_value = value
     if spec.cached:
         config.response_cache.enable = True
     _warm_up(config, spec, preferred)
+    return config
+
+
+def planned_stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConfig:
+    """Config of a stage that TensorRT runs from its plan, with CUDA graphs: as the ONNX form in all else."""
+    config = stage(voice, spec, profile)
+    config.platform, config.backend, config.default_model_filename = "tensorrt_plan", "tensorrt", PLAN_NAME
+    config.ClearField("parameters")  # ONNX Runtime's
+    serving = profile.serving(spec.kind)
+    group = config.instance_group[0]
+    group.kind = pb.ModelInstanceGroup.KIND_GPU
+    group.profile.extend(str(number) for number in range(len(optimisation_profiles(spec, serving))))
+    cuda = config.optimization.cuda
+    cuda.graphs = True
+    for graph in graphs(spec, serving):
+        captured = cuda.graph_spec.add(batch_size=graph.batch)
+        for name, dims in graph.dims.items():
+            captured.input[name].dim.extend(dims)
+        if graph.least < graph.batch:
+            captured.graph_lower_bound.batch_size = graph.least
+            for name, dims in graph.dims.items():
+                captured.graph_lower_bound.input[name].dim.extend(dims)
     return config
 
 

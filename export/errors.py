@@ -15,6 +15,10 @@ class SpecError(ExportError):
     """A graph and its stage specification disagree."""
 
 
+class EngineError(ExportError):
+    """A TensorRT plan cannot be built."""
+
+
 def listed(names: Iterable[str], room: int = 120) -> str:
     """Names as a list for a message: "a, b, c and 17 more" where they would take more than `room` characters.
 

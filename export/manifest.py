@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,17 +13,9 @@ from typing import Any
 from export.accuracy import Accuracy
 from export.onnx_export import IR_VERSION, OPSET
 from export.specs import Precision, StageSpec
+from server.plans import sha256
 
 FILE_NAME = "manifest.json"
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def checksums(files: Sequence[Path]) -> dict[str, str]:

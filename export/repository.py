@@ -11,6 +11,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 from export import configs, manifest
 from export.bundle import Bundle, Stage
 from export.change import Change, changing
+from export.engines import forms
 from export.errors import ExportError
 from export.families.fastspeech2 import demo, stages
 from export.onnx_export import export_stage
@@ -19,6 +20,7 @@ from export.profiles import Profile
 from export.shared_models import SHARED
 from export.specs import StageSpec
 from export.voice import FILE_NAME, Voice, VoiceFile
+from server.plans import SUFFIX
 
 DEFAULT_VOICE = "demo"
 
@@ -75,7 +77,7 @@ def superfluous(repository: Path, files: Collection[Path]) -> list[Path]:
     """Profile configs of the models in `files` that are not among them, by their path inside the repository."""
     models = {path.parts[0] for path in files}
     found = (path.relative_to(repository) for model in models for path in (repository / model).glob("configs/*.pbtxt"))
-    return sorted(path for path in found if path not in files)
+    return sorted(path for path in found if path not in files and not path.stem.endswith(SUFFIX))
 
 
 def put_configs(change: Change, files: Mapping[Path, str]) -> None:
@@ -84,6 +86,8 @@ def put_configs(change: Change, files: Mapping[Path, str]) -> None:
         change.write_text(path, text)
     for path in superfluous(change.repository, files):
         change.remove(path)
+    for name in forms.names(change.repository):
+        forms.complete(change, {path.parts[0] for path in files}, name)
 
 
 def put_stage(change: Change, voice: Voice, stage: Stage, sources: Mapping[str, str], report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,3 +27,12 @@ def one_line_errors() -> Iterator[None]:
 def report(line: str) -> None:
     """Tell of a step."""
     typer.echo(line, err=True)
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command line; Ctrl-C ends it with one line."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted", err=True)
+        sys.exit(130)

@@ -139,6 +139,10 @@ def _run(server: TritonServer, fitting: Choice) -> None:
     server.start()
     path = server.log_path or Path(os.devnull)
     _say(f"starting on {server.options.repository}, profile {fitting.profile} ({fitting.reason}), log in {path}")
+    if server.form.engines:
+        _say(f"engines: {server.form.engines}")
+    if server.form.warning:
+        _say(f"warning: {server.form.warning}", sys.stderr)
     server.wait_ready()
     for line in server.unserved:
         _say(f"warning: {line}", sys.stderr)

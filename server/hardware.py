@@ -17,11 +17,13 @@ ROUGHLY = 0.88
 
 @dataclass(frozen=True)
 class Gpu:
-    """A card as NVML describes it; ``memory`` in bytes."""
+    """A card as NVML describes it; ``memory`` in bytes, ``driver`` is the version of the machine's driver."""
 
     name: str
     memory: int
     uuid: str = ""
+    compute_capability: str = ""
+    driver: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,16 @@ def _allows(profile: _Profile, gpu: Gpu) -> bool:
 
 def _cards() -> list[Gpu]:
     handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    driver = pynvml.nvmlSystemGetDriverVersion()
     return [
-        Gpu(pynvml.nvmlDeviceGetName(handle), _memory(handle), pynvml.nvmlDeviceGetUUID(handle)) for handle in handles
+        Gpu(
+            pynvml.nvmlDeviceGetName(handle),
+            _memory(handle),
+            pynvml.nvmlDeviceGetUUID(handle),
+            "{}.{}".format(*pynvml.nvmlDeviceGetCudaComputeCapability(handle)),
+            driver,
+        )
+        for handle in handles
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from server.errors import RepositoryError, UnknownProfile
+from server.plans import SUFFIX
 
 PLAIN = "cpu"  # the profile of the plain config.pbtxt
 
@@ -22,7 +23,7 @@ def models(repository: Path) -> tuple[str, ...]:
 
 def profiles(repository: Path) -> tuple[str, ...]:
     """The profiles for which at least one model has a config of its own, and ``cpu``."""
-    named = {config.stem for config in repository.glob("*/configs/*.pbtxt")}
+    named = {config.stem.removesuffix(SUFFIX) for config in repository.glob("*/configs/*.pbtxt")}
     return (PLAIN, *sorted(named - {PLAIN}))
 
 

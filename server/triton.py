@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from server import find, log, ports, repository
+from server import engines, find, log, ports, repository
 from server.assemble import assemble
 from server.control import Control, ControlError
 from server.drain import drain
@@ -42,6 +42,7 @@ class TritonServer:
         self.log_path: Path | None = None
         self.identity = ""
         self.unserved: tuple[str, ...] = ()  # what a tolerant server could not load, a line each
+        self.form = engines.Form(None)  # whether TensorRT plans or ONNX files are served
         self._address: ServerAddress | None = None
         self._ports: ports.Ports | None = None
         self._process: GuardedProcess | None = None
@@ -97,6 +98,7 @@ class TritonServer:
         options = self.options
         config_name = repository.config_name(options.repository, options.profile)
         installation = find.find(options.tritonserver)
+        self.form = engines.choose(options.repository, config_name, installation.root / "backends")
         self._ports = allocated = allocate()
         self._owner = os.getpid()
         atexit.register(self.stop)
@@ -106,7 +108,7 @@ class TritonServer:
             self.identity = f"tts-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             self._process = GuardedProcess(
                 Job(
-                    command_line(options, installation, assembly, allocated, config_name, self.identity),
+                    command_line(options, installation, assembly, allocated, self.form.config_name, self.identity),
                     process_environment(options, assembly, allocated),
                     self._open_log(work),
                     log.FINISHED,

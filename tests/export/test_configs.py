@@ -13,10 +13,10 @@ from tritonclient.grpc import model_config_pb2 as pb
 from export import configs
 from export.errors import ExportError
 from export.families.fastspeech2 import demo, stages
-from export.manifest import sha256
 from export.profile_values import PLAIN
 from export.repository import check_name, checked_in_configs, voice_configs
 from export.specs import Axis, DType, StageSpec, TensorSpec
+from server.plans import sha256
 
 STAGES = tuple(f"demo_{spec.role}" for spec in stages.specs(demo.ACOUSTIC_CONFIG, demo.VOCODER_CONFIG))
 TYPES = {pb.TYPE_FP32: onnx.TensorProto.FLOAT, pb.TYPE_INT32: onnx.TensorProto.INT32}
