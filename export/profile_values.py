@@ -18,6 +18,7 @@ _RTX3090 = Profile(
     precision=Precision.FP16,
     # 1 is HEURISTIC and kSameAsRequested.
     session={"cudnn_conv_algo_search": "1", "arena_extend_strategy": "1"},
+    batching=True,
     qualities=("high", "balanced", "fast"),
     max_in_flight=6,
     max_waiting=64,
@@ -43,6 +44,7 @@ _RTX3090 = Profile(
         "precision": "tensor cores; half the memory, and audibly the same. A stage that lacks it is served as it is",
         "session": "clause lengths vary, and an exhaustive search of convolution algorithms would be repeated for each "
         "new shape; the arena grows by what is asked for and not to the next power of two, which holds twice the peak",
+        "batching": "a batch takes a card hardly longer than one clause",
         "qualities": "memory and speed for every vocoder",
         "max_in_flight": "the concurrency table of the system this service replaces: at most 6 on this card",
         "max_waiting": "at about a second a request and six at once, ten seconds of waiting: enough for anyone",
@@ -140,6 +142,7 @@ _CPU = Profile(
     text_frontend_instances=1,
     precision=Precision.FP32,
     session={},
+    batching=False,
     qualities=("high", "balanced", "fast"),
     max_in_flight=8,
     max_waiting=64,
@@ -157,13 +160,15 @@ _CPU = Profile(
     queue_wait_seconds=5,
     recover_seconds=10,
     why={
-        "encoder": "one run uses every core, so a second instance and waiting for company gain nothing",
+        "encoder": "one run uses every core, so a second instance gains nothing",
         "decoder": "the same",
         "vocoder": "the same; a batch of one's own clauses (the ensemble's eight) is taken as it comes",
         "style": "the same",
         "text_frontend_instances": "150 MB of dictionaries a process, and the stages are the bottleneck",
         "precision": "processors compute in float32; float16 is emulated",
         "session": "what the stages themselves ask for",
+        "batching": "a batch takes as long as its clauses one after the other, and the padding comes on top; while "
+        "requests of different lengths wait, Triton's batcher also keeps a core busy",
         "qualities": "whatever the voice has",
         "max_in_flight": "two cores are busy from two on; more lets short requests pass long ones, but with 16 all of "
         "them were late together under overload",

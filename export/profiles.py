@@ -35,7 +35,8 @@ class Serving:
 class Profile:
     """Values for one kind of machine; `why` has a reason for each field after it.
 
-    The fields from `qualities` on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
+    With `batching`, clauses of several requests share a run of a stage, and are padded to buckets so that they can. The
+    fields from there on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
     free memory below which and `…_used_fraction` the share of used memory above which that step of degradation is
     taken, on the host and on each GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
     """
@@ -50,6 +51,7 @@ class Profile:
     text_frontend_instances: int
     precision: Precision
     session: Mapping[str, str]
+    batching: bool
     qualities: tuple[str, ...]
     max_in_flight: int
     max_waiting: int
@@ -75,7 +77,7 @@ class Profile:
     def router_parameters(self) -> dict[str, str]:
         """The config parameters of the model `tts`."""
         names = [field.name for field in fields(self)]
-        values = {name: getattr(self, name) for name in names[names.index("qualities") :]}
+        values = {name: getattr(self, name) for name in names[names.index("batching") :]}
         return {name: _text(value) for name, value in values.items()}
 
     def like(self, name: str, hardware: str, **changes: tuple[Any, str]) -> Profile:
@@ -85,7 +87,7 @@ class Profile:
         return replace(self, name=name, hardware=hardware, why=why, **values)
 
 
-def _text(value: float | tuple[str, ...]) -> str:
-    if isinstance(value, tuple):
+def _text(value: float | bool | tuple[str, ...]) -> str:
+    if isinstance(value, tuple | bool):
         return json.dumps(value)
     return str(int(value)) if value == int(value) else repr(value)

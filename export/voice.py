@@ -56,8 +56,9 @@ class Voice:
     style vector, or None, and `style_controls` says what the elements of that vector are: names of `Limits`.
     `speakers` and `emotions` begin with the one that a request gets which names none. `qualities` maps each quality the
     voice has to the role of its vocoder stage, best first. `mel` is what its decoder makes. `max_units` is the longest
-    clause in linguistic units; `unit_bucket` and `frame_bucket` are what lengths are rounded up to; `frame_lead` and
-    `frame_tail` are how many frames before and after it a vocoder's sample depends on (its receptive field).
+    clause in linguistic units; `unit_bucket` and `frame_bucket` are what lengths are rounded up to where clauses are to
+    share a batch, and `frame_step` is what a frame axis must be a multiple of in any case; `frame_lead` and `frame_tail`
+    are how many frames before and after it a vocoder's sample depends on (its receptive field).
     """
 
     name: str
@@ -77,6 +78,7 @@ class Voice:
     max_units: int
     unit_bucket: int
     frame_bucket: int
+    frame_step: int
     frame_lead: int
     frame_tail: int
 

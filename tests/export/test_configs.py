@@ -49,11 +49,10 @@ def test_a_stages_config_has_the_inputs_and_outputs_of_its_graph(repository, mod
 
 
 @pytest.mark.parametrize("model", STAGES)
-def test_a_stage_is_batched_warmed_up_and_on_a_gpu_where_there_is_one(repository, model):
+def test_a_stage_is_warmed_up_and_on_a_gpu_where_there_is_one(repository, model):
     config = parse((repository / model / "config.pbtxt").read_text())
     assert config.backend == "onnxruntime"
     assert config.max_batch_size > 1
-    assert config.HasField("dynamic_batching")
     assert config.model_warmup
     assert [group.kind for group in config.instance_group] == [pb.ModelInstanceGroup.KIND_AUTO]
 

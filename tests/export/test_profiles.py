@@ -105,6 +105,7 @@ def test_a_stage_is_served_as_its_profile_says(profile: Profile):
     config, serving = configs.stage("v", SPEC, profile), profile.encoder
     assert config.instance_group[0].count == serving.instances
     assert config.max_batch_size == serving.max_batch
+    assert config.HasField("dynamic_batching") == profile.batching
     assert tuple(config.dynamic_batching.preferred_batch_size) == serving.preferred
     assert config.dynamic_batching.max_queue_delay_microseconds == serving.delay_us
     assert [warmup.batch_size for warmup in config.model_warmup] == [1, *serving.preferred]

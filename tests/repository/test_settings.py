@@ -108,3 +108,9 @@ def test_a_step_that_is_switched_off_contradicts_nothing():
 def test_presets_that_are_not_names_with_instructions_are_refused(text):
     with pytest.raises(ValueError, match="parameter 'presets'"):
         Settings.parse({"presets": text})
+
+
+def test_batching_is_true_or_false():
+    assert Settings.parse({"batching": "false"}).batching is False
+    with pytest.raises(ValueError, match="'batching' is 'no': it must be true or false"):
+        Settings.parse({"batching": "no"})

@@ -35,6 +35,8 @@ class Models:
         self.rates = rates or {}
         self.style_stage = style_stage
         self.called = []
+        self.units: list[int] = []
+        self.aligned: list[tuple[int, int]] = []
 
     def __call__(self, model, inputs, outputs):
         self.called.append(model)
@@ -51,7 +53,7 @@ class Models:
             return {"problem": strings(json.dumps(problem))}
         rate = self.rates.get(block["voice"], RATE)
         about = {"voice": block["voice"], "unit_bucket": 16, "vocoders": self.vocoders, "pause": self.pause}
-        about |= {"frame_lead": TAIL, "frame_tail": TAIL, "frame_bucket": BUCKET, "hop_length": HOP}
+        about |= {"frame_lead": TAIL, "frame_tail": TAIL, "frame_bucket": BUCKET, "frame_step": 1, "hop_length": HOP}
         about |= {"sample_rate": rate, "text": block["text"], "notices": self.notices}
         one = np.ones((1, 1), dtype=np.float32)
         controls = dict.fromkeys(("speed", "pitch", "contour", "energy"), one)
@@ -79,11 +81,13 @@ class Models:
         return {"style": known, "certainty": known, "conflict": 0 * known}
 
     def _encoder(self, inputs):
-        assert inputs["units"].shape == (1, 16, 1), "a clause is padded to its own bucket"
-        return {"hidden": np.zeros((1, 16, 4), dtype=np.float32), "durations": np.zeros((1, 16), dtype=np.float32)}
+        units = inputs["units"].shape[1]
+        self.units.append(units)
+        return {"hidden": np.zeros((1, units, 4), dtype=np.float32), "durations": np.zeros((1, units), np.float32)}
 
     def _aligner(self, inputs):
         about = json.loads(inputs["clauses"][0, 0])
+        self.aligned.append((about["frame_tail"], about["frame_bucket"]))
         words = [{"text": about["text"], "start": 0.0, "end": 0.1, "phones": []}]
         timing = about | {"frames": self.frames, "words": words, "marks": [{"name": "w", "time": 0.05}]}
         return {
@@ -109,12 +113,24 @@ class Models:
 
 @pytest.fixture
 def speak():
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(2) as executor:
 
-        def run(text, quality="balanced", style=None, policy=PLENTY, options=None, part=0, start=None, **kwargs):
+        def run(
+            text,
+            quality="balanced",
+            style=None,
+            policy=PLENTY,
+            options=None,
+            part=0,
+            start=None,
+            batching=True,
+            **kwargs,
+        ):
             models, used = Models(**kwargs), []
             request = Request(text, quality, style, options or {}, part, start or Place())
-            speech = Speech(Stages(models), request, {"p": "很慢"}, lambda: policy, used.append, executor)
+            speech = Speech(
+                Stages(models, batching=batching), request, {"p": "很慢"}, lambda: policy, used.append, executor
+            )
             pieces = list(speech.pieces())
             return pieces, [json.loads(piece.events) for piece in pieces], models
 
@@ -255,3 +271,13 @@ def test_an_answer_in_parts_is_the_answer(speak):
     assert np.concatenate(audio).tolist() == np.concatenate([piece.audio for piece in whole]).tolist()
     assert clauses == [clause for event in told for clause in event["clauses"]]
     assert events[-1]["progress"] == told[-1]["progress"]
+
+
+def test_where_requests_share_runs_a_clause_fills_its_own_bucket(speak):
+    _, _, models = speak("一。")
+    assert (models.units, models.aligned) == ([16], [(0, BUCKET)])
+
+
+def test_where_they_do_not_a_clause_is_as_long_as_it_is(speak):
+    _, _, models = speak("一。", batching=False)
+    assert (models.units, models.aligned) == ([10], [(0, 1)])

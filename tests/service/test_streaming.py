@@ -34,7 +34,7 @@ def test_they_are_with_other_controls_too(triton, synthesizer, controls):
 
 def test_no_click_at_any_join(synthesizer):
     chunks = [chunk.samples.astype(float) for chunk in synthesizer.stream(TEXT, speed=0.7)]
-    assert len(chunks) > 6
+    assert len(chunks) > 4
     audio = np.concatenate(chunks)
     # A click is a jump in the second difference; at a join it must not stand out of its own neighbourhood.
     curve = np.abs(np.diff(audio, 2))

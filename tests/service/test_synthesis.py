@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from bench.measure import CLOSED_LOOP as EIGHT
 from bench.measure import STAGES
+from triton_calls import Triton
 from tritonclient.utils import InferenceServerException
+
+from client import Synthesizer
+from server import TritonServer
 
 SENTENCE = "今天天气真好，我们去公园散步吧。"
 
@@ -38,23 +44,41 @@ def test_the_same_request_gives_the_same_samples(triton):
     assert (first.audio == second.audio).all()
 
 
-@pytest.mark.parametrize("through", ["ensemble", "router"])
-def test_concurrent_requests_share_batches_and_sound_as_they_do_alone(triton, synthesizer, eight, through):
-    def speak(text):
-        return triton.demo(TEXT=text).audio if through == "ensemble" else synthesizer.synthesize(text).samples
-
+def alone_and_together(speak, eight):
+    """What each text sounds like alone, and in three rounds of all at once: who meets in a queue is chance."""
     alone = [speak(text) for text in EIGHT]
-    before = {stage: triton.counts(stage) for stage in STAGES}
-    # Which requests meet in the queue is chance; over three rounds some always do.
-    rounds = [list(eight.map(speak, EIGHT)) for _ in range(3)]
-    after = {stage: triton.counts(stage) for stage in STAGES}
-    for together in rounds:
-        for one, other in zip(alone, together, strict=True):
+    for _ in range(3):
+        for one, other in zip(alone, eight.map(speak, EIGHT), strict=True):
             assert one.shape == other.shape
             assert np.abs(one.astype(int) - other.astype(int)).max() <= 33, "1e-3 of full scale"
+
+
+def test_concurrent_requests_sound_as_they_do_alone(triton, synthesizer, eight):
+    alone_and_together(lambda text: triton.demo(TEXT=text).audio, eight)
+    alone_and_together(lambda text: synthesizer.synthesize(text).samples, eight)
+
+
+@pytest.fixture(scope="module")
+def batching(service) -> Iterator[Triton]:
+    """A server with a profile that has requests share runs of a stage."""
+    with TritonServer(replace(service.options, profile="l4", log_file=None)) as server:
+        made = Triton(server.address.grpc)
+        yield made
+        made.client.close()
+
+
+@pytest.mark.parametrize("through", ["ensemble", "router"])
+def test_requests_that_share_batches_sound_as_they_do_alone(batching, eight, through):
+    def speak(text):
+        return batching.demo(TEXT=text).audio if through == "ensemble" else synthesizer.synthesize(text).samples
+
+    before = {stage: batching.counts(stage) for stage in STAGES}
+    with Synthesizer(batching.address) as synthesizer:
+        alone_and_together(speak, eight)
+    after = {stage: batching.counts(stage) for stage in STAGES}
     inferences = {stage: after[stage][0] - before[stage][0] for stage in STAGES}
     executions = {stage: after[stage][1] - before[stage][1] for stage in STAGES}
-    assert inferences["demo_encoder"] == inferences["demo_decoder"] == 24
+    assert inferences["demo_encoder"] == inferences["demo_decoder"] == 4 * len(EIGHT)
     assert executions["demo_melgan"] < inferences["demo_melgan"], executions
     assert sum(executions.values()) < sum(inferences.values()), executions
 

@@ -35,6 +35,7 @@ class Triton:
     """Requests straight to a model, without the client library."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self.client = grpcclient.InferenceServerClient(address)
 
     def demo(self, **inputs: Any) -> Answer:

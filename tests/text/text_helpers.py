@@ -54,6 +54,7 @@ def voice_json(name: str, **changes: Any) -> dict[str, Any]:
         "max_units": 100,
         "unit_bucket": 16,
         "frame_bucket": 64,
+        "frame_step": 1,
         "frame_lead": 24,
         "frame_tail": 24,
         "symbols": symbols(),
@@ -70,6 +71,7 @@ def sambert_json(name: str, **changes: Any) -> dict[str, Any]:
         "speakers": ["F7", "F74"],
         "emotions": ["neutral", "angry", "disgust", "fear", "happy", "sad", "surprise", "hate"],
         "frame_bucket": 48,
+        "frame_step": 3,
         "frame_lead": 30,
         "symbols": sambert_symbols(),
     }

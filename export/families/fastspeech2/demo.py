@@ -75,6 +75,7 @@ def voice(name: str, hop_length: int) -> Voice:
         max_units=100,
         unit_bucket=16,
         frame_bucket=64,
+        frame_step=1,
         frame_lead=24,
         frame_tail=24,
     )

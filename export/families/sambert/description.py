@@ -60,6 +60,7 @@ def describe(name: str, voice: SambertVoice, vocoder: Vocoder, choice: Choice) -
         max_units=100,
         unit_bucket=16,
         frame_bucket=_BUCKET_STEPS * config.outputs_per_step,
+        frame_step=config.outputs_per_step,
         frame_lead=vocoder.lead,
         frame_tail=vocoder.tail,
     )

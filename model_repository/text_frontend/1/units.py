@@ -100,6 +100,7 @@ def describe(utterance: Utterance, voice: VoiceFile) -> str:
             "hop_length": voice.hop_length,
             "unit_bucket": voice.unit_bucket,
             "frame_bucket": voice.frame_bucket,
+            "frame_step": voice.frame_step,
             "frame_lead": voice.frame_lead,
             "frame_tail": voice.frame_tail,
             "notices": [asdict(notice) for notice in utterance.notices],

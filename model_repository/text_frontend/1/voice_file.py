@@ -37,6 +37,7 @@ class VoiceFile:
     max_units: int
     unit_bucket: int
     frame_bucket: int
+    frame_step: int
     frame_lead: int
     frame_tail: int
     symbols: dict[str, dict[str, int]]
@@ -86,6 +87,7 @@ def _load(path: Path) -> VoiceFile:
             max_units=int(content["max_units"]),
             unit_bucket=int(content["unit_bucket"]),
             frame_bucket=int(content["frame_bucket"]),
+            frame_step=int(content["frame_step"]),
             frame_lead=int(content["frame_lead"]),
             frame_tail=int(content["frame_tail"]),
             symbols={

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 Mel = npt.NDArray[np.float32]
 
+_GROWTH = 4
+
 
 @dataclass(frozen=True)
 class Window:
@@ -38,7 +40,8 @@ def windows(frames: int, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int
     """The windows of a clause of `frames` frames, in order and without gap.
 
     `begins` says that the request has not been heard yet: its first windows are small and grow, the others are as large
-    as they may be.
+    as they may be. Each is `_GROWTH` times the one before, which a vocoder keeps up with that is faster than real time
+    by that factor and as much again for the context.
     """
     at = 0
     size = sizes.first if begins else sizes.largest
@@ -52,7 +55,7 @@ def windows(frames: int, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int
             length = _padded(left + keep + tail, bucket)
         yield Window(at - left, at - left + length, left, keep)
         at += keep
-        size = min(2 * size, sizes.largest)
+        size = min(_GROWTH * size, sizes.largest)
 
 
 def cut(mel: Mel, window: Window) -> Mel:

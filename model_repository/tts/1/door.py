@@ -80,7 +80,7 @@ class FrontDoor:
         self._preloaded: set[str] = set()
         most = settings.max_in_flight
         self._requests = ThreadPoolExecutor(most, thread_name_prefix="request")
-        self._ahead = ThreadPoolExecutor(most, thread_name_prefix="ahead")
+        self._ahead = ThreadPoolExecutor(2 * most, thread_name_prefix="ahead")
         self._admission = Admission(most, settings.max_waiting, self._requests, clock)
         self._governor = Governor(settings.thresholds)
         self._closing = threading.Event()
@@ -151,7 +151,7 @@ class FrontDoor:
             if self._clock() > ticket.deadline:
                 raise DeadlineError(f"not complete within {ticket.seconds:g} s: send less text or allow more time")
 
-        stages = Stages(self._caller(check))
+        stages = Stages(self._caller(check), batching=self._settings.batching)
         with ExitStack() as held:
             used: set[str] = set()
 
@@ -189,7 +189,10 @@ class FrontDoor:
     def _policy(self) -> Policy:
         step = self._governor.step
         allowed = self._allowed(step)
-        sizes = ChunkSizes(self._settings.first_chunk_frames, allowed.chunk_frames)
+        # Among n requests a next piece comes n times as late, so the first one has to last n times as long.
+        company = max(1, self._admission.snapshot().in_flight)
+        first = min(company * self._settings.first_chunk_frames, allowed.chunk_frames)
+        sizes = ChunkSizes(first, allowed.chunk_frames)
         if step is Step.FULL:
             return Policy(sizes, self._settings.qualities)
         message = f"{self._governor.reason}: {_DONE[step]}"

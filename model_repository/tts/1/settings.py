@@ -29,9 +29,11 @@ class Settings:
     In the thresholds, `…_free_bytes` is the free memory below which and `…_used_fraction` the share of used memory
     above which that step of degradation is taken, on the host and on each GPU alike; 0 switches one off. Of the times,
     `idle_unload_seconds` 0 is never and `queue_wait_seconds` 0 switches that rule off. `max_loaded_voices` 0 is no
-    bound. A voice's `qualities` that are not among these are not offered, unless it has no others.
+    bound. A voice's `qualities` that are not among these are not offered, unless it has no others. With `batching`,
+    lengths are padded so that requests can share a run of a stage.
     """
 
+    batching: bool = True
     max_in_flight: int = 16
     max_waiting: int = 64
     first_chunk_frames: int = 32
@@ -67,6 +69,8 @@ class Settings:
                 values[name] = _presets(text)
             elif name == "qualities":
                 values[name] = _qualities(text)
+            elif name == "batching":
+                values[name] = _switch(name, text)
             elif name in known:
                 kind = int if isinstance(getattr(cls, name), int) else float
                 values[name] = _number(name, text, kind)
@@ -119,6 +123,12 @@ def _number(name: str, text: str, kind: type[_Number]) -> _Number:
         bounds = f"from {lowest} to 1" if highest == 1.0 else "above 0" if positive else f"of {lowest} or more"
         raise ValueError(f"parameter '{name}' is '{text[:40]}': it must be {wanted} {bounds}")
     return value
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"parameter '{name}' is '{text[:40]}': it must be true or false")
+    return text == "true"
 
 
 def _qualities(text: str) -> tuple[str, ...]:

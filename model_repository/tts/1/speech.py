@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,8 @@ Item = _Silence | _Refused | _Spoken | _Boundary
 class Speech:
     """Speaks one request; iterate over `pieces`.
 
-    `policy` is asked before each clause; `use` is told each block before its voice's models are called.
+    `policy` is asked before each clause; `use` is told each block before its voice's models are called. Up to two
+    threads of `executor` are taken at a time.
     """
 
     def __init__(
@@ -102,8 +104,7 @@ class Speech:
         timeline = Timeline(voiced[0]["sample_rate"], len(request.text), request.start)
         heard = request.start.block > 0
         refusal: _Refused | None = None
-        items = ahead(self._items(blocks), self._executor)
-        try:
+        with closing(ahead(self._items(blocks), self._executor)) as items:
             for item in items:
                 if isinstance(item, _Silence):
                     timeline.rest(item.seconds, item.marks, item.characters)
@@ -117,8 +118,6 @@ class Speech:
                 else:
                     yield from self._speak(item, timeline, begins=not heard)
                     heard = True
-        finally:
-            items.close()
         if not heard and refusal is not None:
             raise TextRefusedError(refusal.notices[0]["message"])
         yield from timeline.rest_of_it()
@@ -178,15 +177,17 @@ class Speech:
         frames = item.spectrogram.frames
         lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
         steps = windows(frames, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins)
+        model = f"{about['voice']}_{vocoder}"
+        vocoded = ((window, self._stages.audio(model, cut(item.spectrogram.mel, window))) for window in steps)
         spoken = 0
-        for window in steps:
-            mel = cut(item.spectrogram.mel, window)
-            audio = self._stages.audio(f"{about['voice']}_{vocoder}", mel)
-            audio = audio[:, window.skip * hop : (window.skip + window.keep) * hop]
-            spoken += window.keep
-            last = spoken == frames
-            pcm = self._stages.pcm(audio, clause, last=last)
-            yield timeline.add(pcm, item.characters * spoken // frames, last=last)
+        # The next window is vocoded while this one is made into samples and sent.
+        with closing(ahead(vocoded, self._executor)) as made:
+            for window, audio in made:
+                audio = audio[:, window.skip * hop : (window.skip + window.keep) * hop]
+                spoken += window.keep
+                last = spoken == frames
+                pcm = self._stages.pcm(audio, clause, last=last)
+                yield timeline.add(pcm, item.characters * spoken // frames, last=last)
         timeline.end(item.characters, float(about["pause"]))
 
 

@@ -55,10 +55,15 @@ class StyleVector:
 
 
 class Stages:
-    """Calls each stage with what it takes."""
+    """Calls each stage with what it takes.
 
-    def __init__(self, call: Call) -> None:
+    With `batching`, lengths fill whole buckets, so that clauses of several requests meet in a batch; without, a clause
+    is no longer than it must be.
+    """
+
+    def __init__(self, call: Call, *, batching: bool) -> None:
         self._call = call
+        self._batching = batching
 
     def plan(self, text: str, options: Arrays) -> list[str]:
         """The blocks of a text, JSON each. Raises `RefusedError` and `TextRefusedError`."""
@@ -74,7 +79,7 @@ class Stages:
             inputs["style"] = style
         answer = self._call("text_frontend", inputs, _FRONT)
         _check(answer)
-        return [_clause(answer, i) for i in range(len(answer["clauses"]))]
+        return [self._clause(answer, i) for i in range(len(answer["clauses"]))]
 
     def style(self, model: str, points: npt.NDArray[np.int32]) -> StyleVector:
         """An instruction's style vector; points [1, L] are its code points."""
@@ -120,6 +125,22 @@ class Stages:
         inputs = {"audio": audio, "timings": timings, "energy": clause.energy}
         return self._call("postprocess", inputs, ("AUDIO",))["AUDIO"]
 
+    def _clause(self, answer: Arrays, i: int) -> Clause:
+        row = slice(i, i + 1)
+        about = json.loads(answer["clauses"][i, 0])
+        if not self._batching:
+            about |= {"unit_bucket": 1, "frame_bucket": about["frame_step"]}
+        # Each clause is padded to its own bucket, not to the longest of its block: it meets more company in a batch.
+        length = -(-int(answer["unit_lengths"][i, 0]) // about["unit_bucket"]) * about["unit_bucket"]
+        # The windows of the vocoder repeat the last frame: the decoder need not.
+        description = json.dumps(about | {"frame_tail": 0}, ensure_ascii=False)
+        return Clause(
+            about,
+            np.array([[description.encode("utf-8")]], dtype=np.object_),
+            answer["units"][row, :length],
+            *(answer[name][row] for name in ("unit_lengths", "speed", "pitch", "contour", "energy")),
+        )
+
 
 def _strings(text: str) -> npt.NDArray[Any]:
     return np.array([text.encode("utf-8")], dtype=np.object_)
@@ -131,16 +152,3 @@ def _check(answer: Arrays) -> None:
         if problem["text"]:
             raise TextRefusedError(problem["message"])
         raise RefusedError(problem["message"], problem["code"])
-
-
-def _clause(answer: Arrays, i: int) -> Clause:
-    row = slice(i, i + 1)
-    about = json.loads(answer["clauses"][i, 0])
-    # Each clause is padded to its own bucket, not to the longest of its block: it meets more company in a batch.
-    length = -(-int(answer["unit_lengths"][i, 0]) // about["unit_bucket"]) * about["unit_bucket"]
-    return Clause(
-        about,
-        answer["clauses"][row],
-        answer["units"][row, :length],
-        *(answer[name][row] for name in ("unit_lengths", "speed", "pitch", "contour", "energy")),
-    )
