@@ -19,6 +19,7 @@ import torch
 from export.accuracy import Accuracy, Loss
 from export.bundle import Stage
 from export.errors import SpecError
+from export.half_check import in_half
 from export.inference import in_double, run_onnx
 from export.quantize import quantize
 from export.specs import Axis, DType, Precision, StageSpec
@@ -63,6 +64,7 @@ def _in_int8(stage: Stage, exact: onnx.ModelProto) -> tuple[onnx.ModelProto, Los
 
 # (stage, its float32 graph) → the graph in a lower precision, and what it loses. Raises `SpecError` when that is much.
 _LOWER: dict[Precision, Callable[[Stage, onnx.ModelProto], tuple[onnx.ModelProto, Loss]]] = {
+    Precision.FP16: in_half,
     Precision.INT8: _in_int8,
 }
 

@@ -29,6 +29,10 @@ class Precision(str, Enum):
     INT8 = "int8"
 
 
+# What a stage exists in where nothing speaks against it.
+FLOATS = (Precision.FP32, Precision.FP16)
+
+
 class StageKind(str, Enum):
     """What a stage does, as far as serving it is concerned."""
 

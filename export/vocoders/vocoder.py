@@ -11,7 +11,7 @@ from torch import nn
 
 from export.bundle import Arrays, Sampler, Stage
 from export.mel import MelFormat
-from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
+from export.specs import FLOATS, Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 
 # The longest clause of the demo voice has 608 frames at natural speed, twice that at half speed.
 FRAMES = Axis("frames", 64, 384, 1280)
@@ -46,19 +46,21 @@ class Vocoder:
 
 
 def vocoder_spec(
-    role: str, channels: int, hop_length: int, precision: Precision = Precision.FP32, frames: Axis = FRAMES
+    role: str, channels: int, hop_length: int, precisions: tuple[Precision, ...] = FLOATS, frames: Axis = FRAMES
 ) -> StageSpec:
     """What a vocoder's stage takes and gives."""
     return StageSpec(
         role=role,
-        precisions=(precision,),
+        precisions=precisions,
         inputs=(TensorSpec("mel", DType.FP32, (frames, channels)),),
         outputs=(TensorSpec("audio", DType.FP32, (frames.scaled("samples", hop_length),)),),
         warmups=(Warmup(1, {frames.label: _WARMUP_FRAMES}),),
     )
 
 
-def vocoder_stage(vocoder: Vocoder, role: str, precision: Precision = Precision.FP32, frames: Axis = FRAMES) -> Stage:
+def vocoder_stage(
+    vocoder: Vocoder, role: str, precisions: tuple[Precision, ...] = FLOATS, frames: Axis = FRAMES
+) -> Stage:
     """The stage that serves a vocoder."""
-    spec = vocoder_spec(role, vocoder.channels, vocoder.hop_length, precision, frames)
+    spec = vocoder_spec(role, vocoder.channels, vocoder.hop_length, precisions, frames)
     return Stage(spec, vocoder.module, vocoder.sampler)

@@ -12,7 +12,7 @@ from export.bundle import Arrays, Sampler, Stage
 from export.families.sambert.config import SambertConfig
 from export.families.sambert.decoder import Decoder
 from export.families.sambert.encoder import Encoder
-from export.specs import Axis, DType, StageSpec, TensorSpec, Warmup
+from export.specs import FLOATS, Axis, DType, StageSpec, TensorSpec, Warmup
 
 UNITS = Axis("units", 16, 64, 128)
 _FEATURES = 7
@@ -44,6 +44,7 @@ def encoder_spec(config: SambertConfig) -> StageSpec:
             TensorSpec("f0_contour", DType.FP32, (UNITS,)),
             TensorSpec("energy_contour", DType.FP32, (UNITS,)),
         ),
+        precisions=FLOATS,
         warmups=(Warmup(1, {UNITS.label: 48}),),
     )
 
@@ -59,6 +60,7 @@ def decoder_spec(config: SambertConfig) -> StageSpec:
             TensorSpec("frame_lengths", DType.INT32, (1,)),
         ),
         outputs=(TensorSpec("mel", DType.FP32, (axis, config.bands)),),
+        precisions=FLOATS,
         warmups=(Warmup(1, {UNITS.label: 48, axis.label: _WARMUP_STEPS * axis.step}),),
     )
 
