@@ -126,11 +126,15 @@ def open_loop(address: str, texts: Sequence[str], rate: float, seconds: float, l
 
 
 class Door:
-    """A model that speaks, the front door if no other is named, over a few connections; a stream for each request."""
+    """A model that speaks, the front door if no other is named, over a few connections; a stream for each request.
 
-    def __init__(self, address: str, model: str = "tts") -> None:
+    `voice` is for the front door; without it, its default speaks.
+    """
+
+    def __init__(self, address: str, model: str = "tts", voice: str = "") -> None:
         self._address = address
         self._model = model
+        self._voice = voice
         self._channels: list[Any] = []
         self._stubs: list[Any] = []
         self._next = 0
@@ -153,7 +157,7 @@ class Door:
         stub = self._stubs[self._next % CHANNELS]
         refusal: Refused | None = None
         try:
-            request = _request(self._model, text, limit)
+            request = _request(self._model, text, self._voice, limit)
             async for response in stub.ModelStreamInfer(_once(request), timeout=limit + 10.0):
                 if response.error_message:
                     refusal = Refused(*_split(response.error_message), time.perf_counter())
@@ -170,11 +174,13 @@ async def _once(message: Any) -> Any:
     yield message
 
 
-def _request(model: str, text: str, limit: float) -> Any:
-    data = text.encode()
+def _request(model: str, text: str, voice: str, limit: float) -> Any:
     message = service_pb2.ModelInferRequest(model_name=model)
-    message.inputs.add(name="TEXT", datatype="BYTES", shape=[1])
-    message.raw_input_contents.append(struct.pack("<I", len(data)) + data)
+    for name, value in (("TEXT", text), ("VOICE", voice)):
+        if value:
+            data = value.encode()
+            message.inputs.add(name=name, datatype="BYTES", shape=[1])
+            message.raw_input_contents.append(struct.pack("<I", len(data)) + data)
     message.parameters["timeout"].int64_param = round(limit * 1e6)
     return message
 

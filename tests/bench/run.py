@@ -88,5 +88,25 @@ def measure_peers(
     run.run(Setting(REPOSITORY, "cpu", quick), only or [], json_file or (None if quick or only else PEERS))
 
 
+@app.command("gpu")
+def measure_gpu(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Where to write the numbers: docs/benchmarks/gpu_<card>.json.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A section, may be repeated: see docs/gpu-benchmark.md.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="The hardware profile; the card's own by default.")] = None,
+    device: Annotated[str, typer.Option(help="cuda, or cpu to try the command itself.")] = "cuda",
+) -> None:
+    """Everything about a GPU: ceilings, stages, PyTorch beside them, the real server. Twenty-five minutes or less."""
+    from bench.gpu.command import measure  # which needs what exports voices
+
+    raise typer.Exit(measure(REPOSITORY, json_file, only or [], profile, device, quick=quick))
+
+
 if __name__ == "__main__":
     app()
