@@ -129,7 +129,13 @@ def speak():
             models, used = Models(**kwargs), []
             request = Request(text, quality, style, options or {}, part, start or Place())
             speech = Speech(
-                Stages(models, batching=batching), request, {"p": "很慢"}, lambda: policy, used.append, executor
+                Stages(models, batching=batching),
+                request,
+                {"p": "很慢"},
+                lambda: policy,
+                used.append,
+                executor,
+                lambda: 0.0,
             )
             pieces = list(speech.pieces())
             return pieces, [json.loads(piece.events) for piece in pieces], models

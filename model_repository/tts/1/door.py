@@ -162,7 +162,7 @@ class FrontDoor:
                     if block["style"]:
                         self._preload(stages, f"{block['voice']}_{block['style']}")
 
-            speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead)
+            speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead, self._clock)
             first: float | None = None
             sent = 0.0
             with closing(speech.pieces()) as pieces:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import styles
-from chunks import ChunkSizes, cut, windows
+from chunks import ChunkSizes, Growth, Window, cut, windows
 from errors import RequestError, TextRefusedError
 from events import Piece, Timeline
 from pipeline import ahead
 from request import DEFAULT_QUALITY, Request, choose_vocoder
-from stages import Clause, Spectrogram, Stages
+from stages import Audio, Clause, Spectrogram, Stages
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Speech:
         policy: Callable[[], Policy],
         use: Callable[[dict[str, Any]], None],
         executor: Executor,
+        clock: Callable[[], float],
     ) -> None:
         self._stages = stages
         self._request = request
@@ -89,6 +90,7 @@ class Speech:
         self._policy = policy
         self._use = use
         self._executor = executor
+        self._clock = clock
         self._vectors: dict[str, tuple[Any, list[dict[str, str]]]] = {}
 
     def pieces(self) -> Generator[Piece, None, None]:
@@ -175,10 +177,7 @@ class Speech:
         timeline.begin(timing, notices, quality)
         hop = about["hop_length"]
         frames = item.spectrogram.frames
-        lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
-        steps = windows(frames, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins)
-        model = f"{about['voice']}_{vocoder}"
-        vocoded = ((window, self._stages.audio(model, cut(item.spectrogram.mel, window))) for window in steps)
+        vocoded = self._vocode(item, f"{about['voice']}_{vocoder}", policy.chunks, begins=begins)
         spoken = 0
         # The next window is vocoded while this one is made into samples and sent.
         with closing(ahead(vocoded, self._executor)) as made:
@@ -189,6 +188,17 @@ class Speech:
                 pcm = self._stages.pcm(audio, clause, last=last)
                 yield timeline.add(pcm, item.characters * spoken // frames, last=last)
         timeline.end(item.characters, float(about["pause"]))
+
+    def _vocode(self, item: _Spoken, model: str, sizes: ChunkSizes, *, begins: bool) -> Iterator[tuple[Window, Audio]]:
+        """The clause's windows and what the vocoder makes of each; those that a request begins with are small."""
+        about, mel = item.clause.about, item.spectrogram.mel
+        lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
+        growth = Growth(sizes, about["hop_length"] / about["sample_rate"], lead + tail, self._clock)
+        size = growth if begins else lambda: sizes.largest
+        for window in windows(item.spectrogram.frames, size, lead=lead, tail=tail, bucket=bucket):
+            audio = self._stages.audio(model, cut(mel, window))
+            growth.vocoded(window)
+            yield window, audio
 
 
 def _replaced(asked: str | None, answered: str, policy: Policy) -> list[dict[str, str]]:

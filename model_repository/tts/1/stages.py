@@ -17,6 +17,7 @@ from errors import RefusedError, TextRefusedError
 from request import Arrays
 
 Call = Callable[[str, Arrays, tuple[str, ...]], Arrays]
+Audio = npt.NDArray[np.float32]
 Pcm = npt.NDArray[np.int16]
 
 _FRONT = ("problem", "units", "unit_lengths", "speed", "pitch", "contour", "energy", "clauses")
@@ -113,11 +114,11 @@ class Stages:
         decoded = self._call(f"{voice}_decoder", {"hidden": encoded["hidden"]} | frames, ("mel",))
         return Spectrogram(decoded["mel"], int(aligned["frame_lengths"][0, 0]), json.loads(aligned["timings"][0, 0]))
 
-    def audio(self, model: str, mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def audio(self, model: str, mel: npt.NDArray[np.float32]) -> Audio:
         """A vocoder: mel [1, M, bands] → samples [1, M·hop]."""
         return self._call(model, {"mel": mel}, ("audio",))["audio"]
 
-    def pcm(self, audio: npt.NDArray[np.float32], clause: Clause, *, last: bool) -> Pcm:
+    def pcm(self, audio: Audio, clause: Clause, *, last: bool) -> Pcm:
         """Post-processing of a piece of a clause, the `last` or not: samples [1, n], whole frames → int16 [n]."""
         about = clause.about | {"words": [], "marks": [], "notices": [], "pause": 0.0}
         about |= {"frames": audio.shape[1] // clause.about["hop_length"], "continues": not last}
