@@ -1,8 +1,8 @@
 """Networks that tell the teacher's waveform from a generator's.
 
 Multi-period ones (HiFi-GAN, Kong et al. 2020, arXiv 2010.05646), of half the width there, and multi-resolution ones on
-magnitude spectrograms (UnivNet, Jang et al. 2021, arXiv 2106.07889). Without a multi-scale one: the spectrograms see
-what it sees, and cost less.
+magnitude spectrograms (UnivNet, Jang et al. 2021, arXiv 2106.07889), whose strides halve the frequencies as well as the
+frames: the cost of all discriminators is then half. Without a multi-scale one: the spectrograms see what it sees.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ResolutionDiscriminator(nn.Module):
         super().__init__()
         self.resolution = resolution
         layers = [nn.Conv2d(1, width, (3, 9), padding=(1, 4))]
-        layers += [nn.Conv2d(width, width, (3, 9), (1, 2), padding=(1, 4)) for _ in range(3)]
+        layers += [nn.Conv2d(width, width, (3, 9), 2, padding=(1, 4)) for _ in range(3)]
         layers.append(nn.Conv2d(width, width, 3, padding=1))
         self.layers = _Layers(layers, nn.Conv2d(width, 1, 3, padding=1))
 

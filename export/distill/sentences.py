@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 import jieba
@@ -145,6 +146,7 @@ _NUMBERS = {
 }
 
 
+@cache
 def _words() -> dict[str, tuple[str, ...]]:
     """The words for each slot, sorted."""
     found: dict[str, set[str]] = {slot: set() for slot in _WORDS}

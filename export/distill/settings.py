@@ -21,7 +21,7 @@ class Settings:
     held_out: int = 64
     channels: int = 256
     width: int = 32
-    batch: int = 64
+    batch: int = 32
     segment: int = 32
     learning_rate: float = 5e-4
     decay: float = 0.05
