@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from server import ServerOptions, TritonServer
+from server import ServerOptions, TritonServer, hardware
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a GPU is left out where there is none."""
+    if not hardware.detect():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
 @pytest.fixture(scope="session")

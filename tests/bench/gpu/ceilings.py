@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from bench.figures import table
-from bench.gpu.device import Device, seconds
+from bench.gpu.device import Device
+from bench.gpu.eager import waited
 from bench.gpu.setting import GpuSetting
 from bench.setting import Section
 
@@ -26,9 +27,9 @@ class Ceilings:
 def ceilings(device: Device, *, quick: bool) -> Ceilings:
     """Measure them. Of FP32, what tensor cores give with TF32 is told apart: ONNX Runtime uses it by default."""
     size, width = (1 << 20, 128) if quick else (1 << 30, 8192)
-    source = torch.empty(size, dtype=torch.uint8, device=device.torch)
+    source = torch.empty(size, dtype=torch.uint8, device=device.kind)
     target = torch.empty_like(source)
-    bandwidth = 2 * size / seconds(lambda: target.copy_(source), device, TURNS)
+    bandwidth = 2 * size / waited(lambda: target.copy_(source), device, TURNS)
     flops = {
         "fp32": _product(device, width, torch.float32, "highest"),
         "tf32": _product(device, width, torch.float32, "high"),
@@ -41,8 +42,8 @@ def _product(device: Device, width: int, dtype: torch.dtype, precision: str) -> 
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:
-        a, b = (torch.randn(width, width, device=device.torch).to(dtype) for _ in range(2))
-        return 2 * width**3 / seconds(lambda: a @ b, device, TURNS)
+        a, b = (torch.randn(width, width, device=device.kind).to(dtype) for _ in range(2))
+        return 2 * width**3 / waited(lambda: a @ b, device, TURNS)
     finally:
         torch.set_float32_matmul_precision(before)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.figures import ms, table
-from bench.gpu.device import seconds
+from bench.gpu.device import Device, seconds
 from bench.gpu.setting import GpuSetting
 from bench.gpu.stages import audio_seconds, left_out
 from bench.gpu.subjects import Subject, lengths
@@ -60,19 +60,18 @@ def _run(
 ) -> tuple[float, float | None]:
     device = setting.device
     arrays = subject.inputs(batch, sizes)
-    inputs = [torch.from_numpy(arrays[tensor.name]).to(device.torch) for tensor in subject.stage.spec.inputs]
-    module = subject.stage.module.to(device.torch)
+    inputs = [torch.from_numpy(arrays[tensor.name]).to(device.kind) for tensor in subject.stage.spec.inputs]
+    module = subject.stage.module.to(device.kind)
     run: Callable[..., object] = module
     if way == "compiled":
         torch._dynamo.reset()
         run = torch.compile(module, dynamic=False)
-    half = torch.float16 if device.is_gpu else torch.bfloat16
-    cast: Any = torch.autocast(device.kind, half) if precision == "fp16" else contextlib.nullcontext()
+    cast: Any = torch.autocast(device.kind, torch.float16) if precision == "fp16" else contextlib.nullcontext()
     if device.is_gpu:
         torch.cuda.reset_peak_memory_stats()
     try:
         with torch.inference_mode(), cast:
-            spent = seconds(lambda: run(*inputs), device, setting.pick(TURNS, 1), setting.pick(3, 1))
+            spent = waited(lambda: run(*inputs), device, setting.pick(TURNS, 1), setting.pick(3, 1))
     finally:
         subject.stage.module.to("cpu")
     memory = torch.cuda.max_memory_reserved() / 2**20 if device.is_gpu else None
@@ -80,6 +79,17 @@ def _run(
         del inputs
         torch.cuda.empty_cache()
     return spent, memory
+
+
+def waited(run: Callable[[], object], device: Device, turns: int, warmups: int = 3) -> float:
+    """Median seconds of a run with PyTorch, until the device is done with it."""
+
+    def whole() -> None:
+        run()
+        if device.is_gpu:
+            torch.cuda.synchronize()
+
+    return seconds(whole, turns, warmups)
 
 
 def show(result: dict[str, Any]) -> str:

@@ -88,8 +88,11 @@ class Watch:
 def sample() -> Sample:
     """The first card now; NVML has to be initialised."""
     card = pynvml.nvmlDeviceGetHandleByIndex(0)
-    rates, memory = pynvml.nvmlDeviceGetUtilizationRates(card), pynvml.nvmlDeviceGetMemoryInfo(card)
-    return Sample(rates.gpu / 100, memory.used / _MIB)
+    try:
+        busy = pynvml.nvmlDeviceGetUtilizationRates(card).gpu / 100
+    except pynvml.NVMLError:
+        busy = math.nan  # a card that is divided (MIG) does not tell
+    return Sample(busy, pynvml.nvmlDeviceGetMemoryInfo(card).used / _MIB)
 
 
 def used_mib() -> float:

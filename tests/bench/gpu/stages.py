@@ -3,93 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import onnxruntime
-
 from bench.figures import ms, table
-from bench.gpu import nvml
 from bench.gpu.count import CountError, count
-from bench.gpu.device import Device, seconds
+from bench.gpu.job import Job, Taken, run_job
 from bench.gpu.setting import GpuSetting
 from bench.gpu.subjects import Subject, lengths
 from bench.setting import Section
-from export.bundle import Arrays
-from export.inference import run_onnx
 from export.specs import Precision
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 TURNS = 15
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file at several batches, for a process of its own: what it leaves in memory must not count for the next."""
-
-    file: Path
-    device: Device
-    graphs: bool
-    inputs: Mapping[int, Arrays]
-    turns: int
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Median seconds of a run, and the most MiB of the card since before the session was made, with a context's own."""
-
-    batch: int
-    seconds: float | None
-    memory_mib: float
-    problem: str = ""
-
-
-def run_job(job: Job) -> list[Taken]:
-    """Every batch of a job, in order."""
-    if job.device.is_gpu:
-        onnxruntime.preload_dlls()
-    before = nvml.used_mib()
-    # On the CPU, as a session that records CUDA graphs has to see its final addresses in its first run.
-    one = {name: value[:1] for name, value in next(iter(job.inputs.values())).items()}
-    shapes = {name: value.shape[1:] for name, value in run_onnx(job.file, one).items()}
-    taken = []
-    session = None
-    for batch, inputs in job.inputs.items():
-        try:
-            # A recorded graph is for one shape.
-            if session is None or job.graphs:
-                session = _session(job)
-            with nvml.Watch(before_mib=before) as watch:
-                run = _bound(session, inputs, shapes, job.device)
-                spent = seconds(run, job.device, job.turns)
-            taken.append(Taken(batch, spent, watch.usage.memory_mib))
-        except Exception as error:  # ONNX Runtime's errors have no base of their own; the next batch may well work
-            taken.append(Taken(batch, None, float("nan"), str(error).splitlines()[0][:200]))
-            session = None
-    return taken
-
-
-def _session(job: Job) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(job.file), options, providers=job.device.providers(graphs=job.graphs))
-
-
-def _bound(
-    session: onnxruntime.InferenceSession, inputs: Arrays, shapes: Mapping[str, tuple[int, ...]], device: Device
-) -> Callable[[], None]:
-    """A run whose inputs and outputs stay on the device, at fixed addresses; `shapes` are the outputs' in a batch."""
-    batch = len(next(iter(inputs.values())))
-    binding = session.io_binding()
-    for name, value in inputs.items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(value, device.kind, 0))
-    for name, shape in shapes.items():
-        made = onnxruntime.OrtValue.ortvalue_from_shape_and_type((batch, *shape), np.float32, device.kind, 0)
-        binding.bind_ortvalue_output(name, made)
-    return lambda: session.run_with_iobinding(binding)
 
 
 def measure(setting: GpuSetting) -> dict[str, Any]:

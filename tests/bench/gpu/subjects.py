@@ -18,7 +18,7 @@ from export.families.fastspeech2 import demo
 from export.families.sambert.untrained import write_untrained
 from export.onnx_export import export_stage
 from export.repository import write_voice
-from export.specs import Precision, StageKind
+from export.specs import FLOATS, Precision, StageKind
 from export.vocoders.hifigan import HiFiGAN, HiFiGANConfig
 from export.vocoders.hifigan_served import ServedHiFiGAN
 from export.vocoders.vocoder import normal_mel, vocoder_spec
@@ -41,7 +41,6 @@ V1 = HiFiGANConfig(
     block_dilations=((1, 3, 5),) * 3,
     slope=0.1,
 )
-_FLOAT = (Precision.FP32, Precision.FP16)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Subject:
 
     def files(self) -> dict[Precision, Path]:
         """The ONNX files in floats that there are."""
-        found = {precision: self.folder / self.stage.spec.file_name(precision) for precision in _FLOAT}
+        found = {precision: self.folder / self.stage.spec.file_name(precision) for precision in FLOATS}
         known = self.stage.spec.precisions
         return {precision: path for precision, path in found.items() if precision in known and path.is_file()}
 
@@ -121,7 +120,7 @@ def _voice(bundle: Bundle, repository: Path) -> Iterator[Subject]:
 
 
 def _hifigan(folder: Path, *, quick: bool) -> Subject:
-    config = replace(V1, channels=(32, 16, 8, 4, 2)) if quick else V1
+    config = replace(V1, channels=(64, 32, 16, 8, 8)) if quick else V1
     torch.manual_seed(0)
     generator = HiFiGAN(config).eval()
     stage = Stage(vocoder_spec("hifigan", config.bands, config.hop_length), ServedHiFiGAN(generator).eval(), normal_mel)
