@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -13,11 +13,13 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export import manifest
+from export.bundle import narrowed
 from export.change import changing
 from export.configs import Step
 from export.errors import ExportError, listed
 from export.mel import MelFormat, Statistics, bridge, check_match
 from export.repository import Report, ensemble_configs, put_configs, put_stage, stage_configs
+from export.specs import FLOATS, Precision
 from export.vocoders.bridge import bridged
 from export.vocoders.layouts import PITCH_STATISTICS
 from export.vocoders.vocoder import Vocoder, vocoder_stage
@@ -44,6 +46,7 @@ def attach(
     replace: bool = False,
     statistics: Statistics | None = None,
     same_normalisation: bool = False,
+    precisions: Collection[Precision] = FLOATS,
 ) -> str:
     """Export a vocoder as the `quality` of the voice `name`, and return the name of its stage.
 
@@ -78,7 +81,7 @@ def attach(
             if role not in before.stages and not (repository / f"{name}_{role}").exists()
         )
         voice = _with_vocoder(dataclasses.replace(before, mel=mel), quality, role, fitted)
-        stage = vocoder_stage(fitted, role)
+        (stage,) = narrowed([vocoder_stage(fitted, role)], precisions)
         put_stage(change, voice, stage, sources, report)
         model = f"{name}_{role}"
         put_configs(change, stage_configs(name, stage.spec))

@@ -81,10 +81,18 @@ class Bundle:
 
         Raises `ExportError` for a precision that none of them has.
         """
-        known = {precision for stage in self.stages for precision in stage.spec.precisions}
-        if missing := [precision.value for precision in precisions if precision not in known]:
-            raise ExportError(f"no stage of this voice can be had in {missing[0]}: leave out --precision {missing[0]}")
-        return replace(self, stages=tuple(stage.only(precisions) for stage in self.stages))
+        return replace(self, stages=narrowed(self.stages, precisions))
+
+
+def narrowed(stages: Sequence[Stage], precisions: Collection[Precision]) -> tuple[Stage, ...]:
+    """The stages without files but the first of each and those of `precisions`.
+
+    Raises `ExportError` for a precision that none of them has.
+    """
+    known = {precision for stage in stages for precision in stage.spec.precisions}
+    if missing := [precision.value for precision in precisions if precision not in known]:
+        raise ExportError(f"nothing of this can be had in {missing[0]}: leave out --precision {missing[0]}")
+    return tuple(stage.only(precisions) for stage in stages)
 
 
 @dataclass(frozen=True)

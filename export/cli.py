@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from export import profiles_page
+from export import profiles_page, verify_report
 from export import repository as repositories
 from export.bundle import Bundle, Choice
 from export.change import changing
@@ -22,9 +20,9 @@ from export.families import fastspeech2, sambert
 from export.families.fastspeech2 import demo
 from export.families.sambert.untrained_command import untrained
 from export.specs import Precision
-from export.terminal import one_line_errors, report
+from export.terminal import PrecisionOption, one_line_errors, report
 from export.verifications import VERIFICATIONS, Verifiable
-from export.verify import export_chain
+from export.verify import TOLERANCES, export_chain
 from export.vocoder_command import vocoder
 
 app = typer.Typer(
@@ -49,10 +47,6 @@ BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {
 
 
 CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Folder with the checkpoint's files.")]
-PrecisionOption = Annotated[
-    list[Precision] | None,
-    typer.Option("--precision", help="A form of the stages beside float32, may be repeated; all by default."),
-]
 
 
 @app.command()
@@ -129,24 +123,27 @@ def verify(
     what: Annotated[Verifiable, typer.Argument(metavar="FAMILY", help="Family, or layout of a vocoder.")],
     reference: Annotated[Path, typer.Option("--reference", help="Reference arrays, .npz.")],
     checkpoint: CheckpointOption = demo.DIRECTORY,
-    tolerance: Annotated[float, typer.Option("--tolerance", help="Largest absolute error of a stage.")] = 1e-4,
-    end_to_end: Annotated[float, typer.Option(help="The same for the whole chain.")] = 5e-4,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="Which graphs; a stage without it has its float32 graph.")
+    ] = Precision.FP32,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Largest absolute error of a stage; the precision's by default.")
+    ] = None,
+    end_to_end: Annotated[float | None, typer.Option(help="The same for the whole chain.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compare the modules and the exported graphs with reference arrays; exit 1 past the tolerance."""
+    allowed = TOLERANCES[precision]
     with one_line_errors(), tempfile.TemporaryDirectory(prefix="verify-") as folder:
         stages, compare = VERIFICATIONS[what]
-        rows = compare(export_chain(stages(checkpoint), Path(folder)), reference, tolerance, end_to_end)
+        exported = export_chain(stages(checkpoint), Path(folder), precision)
+        stage = allowed.stage if tolerance is None else tolerance
+        rows = compare(exported.chain, reference, stage, allowed.end_to_end if end_to_end is None else end_to_end)
     passed = all(row.passed for row in rows)
     if as_json:
-        content = [asdict(row) | {"passed": row.passed} for row in rows]
-        typer.echo(json.dumps({"family": what.value, "passed": passed, "rows": content}))
+        typer.echo(verify_report.as_json(what.value, precision, rows, exported.losses))
     else:
-        typer.echo(f"{'stage':<12}{'array':<20}{'module':>10}{'onnx':>10}{'allowed':>10}")
-        for row in rows:
-            mark = "" if row.passed else "  FAILED"
-            errors = f"{row.module_error:>10.1e}{row.onnx_error:>10.1e}{row.tolerance:>10.1e}"
-            typer.echo(f"{row.stage:<12}{row.array:<20}{errors}{mark}")
+        typer.echo(verify_report.table(precision, rows, exported.losses))
     if not passed:
         raise typer.Exit(1)
 

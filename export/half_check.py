@@ -20,9 +20,9 @@ from export.graphs import Values, body, graphs
 from export.half import MOVING, to_half
 from export.inference import run_onnx
 
-# What a stage's outputs must keep against the float32 graph, in dB, and the largest error of one of their values: so much
-# of 1, or of the value where that is larger.
+# What a stage's outputs must keep against the float32 graph, in dB.
 LEAST_SNR = 35.0
+# The largest error of one of their values: so much of 1, or of the value where that is larger.
 LARGEST_ERROR = 0.1
 # Nothing may come nearer to float16's largest number than by this factor, a power of two.
 HEADROOM = 4.0
@@ -34,15 +34,15 @@ _REMEDY = "give --precision fp32 alone"
 _SCALE, _BACK = "headroom", "headroom_inverse"
 
 
-def in_half(stage: Stage, exact: onnx.ModelProto) -> tuple[onnx.ModelProto, Loss]:
-    """A stage's float32 graph in float16, and what it loses at several shapes, the longest among them.
+def in_half(stage: Stage, exact: onnx.ModelProto, spoken: Arrays | None = None) -> tuple[onnx.ModelProto, Loss]:
+    """A stage's float32 graph in float16, and what it loses at several shapes, the longest among them, and as `spoken`.
 
     Raises `SpecError` when that is too much, or when a value overflows.
     """
     role = stage.spec.role
     graph = to_half(exact)
     worst, largest = float("inf"), 0.0
-    for inputs in _inputs(stage):
+    for inputs in (*_sampled(stage), *([] if spoken is None else [spoken])):
         wanted = run_onnx(exact.SerializeToString(), inputs)
         got = run_onnx(with_rounding(graph).SerializeToString(), inputs)
         if not all(np.isfinite(value).all() for value in got.values()):
@@ -59,14 +59,12 @@ def in_half(stage: Stage, exact: onnx.ModelProto) -> tuple[onnx.ModelProto, Loss
     return graph, Loss(worst, LEAST_SNR, largest)
 
 
-def _inputs(stage: Stage) -> Iterator[Arrays]:
-    """Inputs of several shapes, the longest first, and real ones where the stage has some."""
+def _sampled(stage: Stage) -> Iterator[Arrays]:
+    """Inputs of several shapes, the longest first."""
     generator = np.random.default_rng(2)
     axes = list(stage.spec.axes())
     yield stage.sample(1, {axis.label: axis.maximum for axis in axes}, generator)
     yield stage.sample(3, {axis.label: axis.at(0.2) for axis in axes}, generator)
-    if stage.quantization is not None:
-        yield stage.quantization.inputs()[-1]
 
 
 def signal_to_noise(wanted: npt.NDArray[np.float32], got: npt.NDArray[np.float32]) -> float:

@@ -17,7 +17,7 @@ import onnx
 import torch
 
 from export.accuracy import Accuracy, Loss
-from export.bundle import Stage
+from export.bundle import Arrays, Stage
 from export.errors import SpecError
 from export.half_check import in_half
 from export.inference import in_double, run_onnx
@@ -34,9 +34,10 @@ TOLERANCE = 1e-4
 _ONNX_TYPES = {DType.FP32: onnx.TensorProto.FLOAT, DType.INT32: onnx.TensorProto.INT32}
 
 
-def export_stage(stage: Stage, folder: Path) -> Accuracy:
+def export_stage(stage: Stage, folder: Path, spoken: Arrays | None = None) -> Accuracy:
     """Write a stage's module as ONNX files, one for each precision of its specification.
 
+    `spoken` are inputs as the stage gets them from others (`rehearsal`), for the proof of a lower precision.
     Raises `SpecError` when a graph is not what the specification says, differs from the module by more than
     `TOLERANCE`, or loses too much in a lower precision.
     """
@@ -49,21 +50,21 @@ def export_stage(stage: Stage, folder: Path) -> Accuracy:
     for precision in spec.precisions:
         graph = exact
         if precision is not Precision.FP32:
-            graph, losses[precision] = _LOWER[precision](stage, exact)
+            graph, losses[precision] = _LOWER[precision](stage, exact, spoken)
             check_graph(graph, spec)
         write_atomically(folder / spec.file_name(precision), graph.SerializeToString())
     return Accuracy(error, TOLERANCE, losses)
 
 
-def _in_int8(stage: Stage, exact: onnx.ModelProto) -> tuple[onnx.ModelProto, Loss]:
+def _in_int8(stage: Stage, exact: onnx.ModelProto, _: Arrays | None) -> tuple[onnx.ModelProto, Loss]:
     if stage.quantization is None:
         raise SpecError(f"{stage.spec.role} is to be in int8, but nothing says which of its layers")
     graph, ratio = quantize(exact, stage.quantization)
     return graph, Loss(ratio, stage.quantization.least_snr)
 
 
-# (stage, its float32 graph) → the graph in a lower precision, and what it loses. Raises `SpecError` when that is much.
-_LOWER: dict[Precision, Callable[[Stage, onnx.ModelProto], tuple[onnx.ModelProto, Loss]]] = {
+# (stage, its float32 graph, spoken inputs) → the graph in a lower precision, and what it loses. Raises `SpecError`.
+_LOWER: dict[Precision, Callable[[Stage, onnx.ModelProto, Arrays | None], tuple[onnx.ModelProto, Loss]]] = {
     Precision.FP16: in_half,
     Precision.INT8: _in_int8,
 }

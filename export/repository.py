@@ -9,7 +9,7 @@ from pathlib import Path
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export import configs, manifest
-from export.bundle import Bundle, Stage
+from export.bundle import Arrays, Bundle, Stage
 from export.change import Change, changing
 from export.engines import forms
 from export.errors import ExportError
@@ -17,6 +17,7 @@ from export.families.fastspeech2 import demo, stages
 from export.onnx_export import export_stage
 from export.profile_values import PLAIN, PROFILES
 from export.profiles import Profile
+from export.rehearsal import rehearse
 from export.shared_models import SHARED
 from export.specs import StageSpec
 from export.voice import FILE_NAME, Voice, VoiceFile
@@ -90,13 +91,23 @@ def put_configs(change: Change, files: Mapping[Path, str]) -> None:
         forms.complete(change, {path.parts[0] for path in files}, name)
 
 
-def put_stage(change: Change, voice: Voice, stage: Stage, sources: Mapping[str, str], report: Report) -> None:
-    """Export a stage's graphs and its manifest as a part of a change, and remove others. Raises `SpecError`."""
+def put_stage(
+    change: Change,
+    voice: Voice,
+    stage: Stage,
+    sources: Mapping[str, str],
+    report: Report,
+    spoken: Arrays | None = None,
+) -> None:
+    """Export a stage's graphs and its manifest as a part of a change, and remove others. Raises `SpecError`.
+
+    `spoken` are inputs as the voice's other stages make them.
+    """
     spec = stage.spec
     model = f"{voice.name}_{spec.role}"
     folder = change.folder / model / "1"
     report(f"exporting {model}")
-    accuracy = export_stage(stage, folder)
+    accuracy = export_stage(stage, folder, spoken)
     content = manifest.manifest(family=voice.family, spec=spec, folder=folder, sources=sources, accuracy=accuracy)
     change.write_text(Path(model, "1", manifest.FILE_NAME), manifest.text(content))
     for path in (change.repository / model / "1").glob("*.onnx"):
@@ -116,8 +127,9 @@ def write_voice(bundle: Bundle, repository: Path, report: Report, *, replace: bo
     sources = manifest.checksums(bundle.sources)
     with changing(repository) as change:
         before = _before(voice, sources, repository, replace=replace)
+        spoken = rehearse(bundle.stages)
         for stage in bundle.stages:
-            put_stage(change, voice, stage, sources, report)
+            put_stage(change, voice, stage, sources, report, spoken.get(stage.spec.role))
         put_configs(change, voice_configs(voice, [stage.spec for stage in bundle.stages]))
         (change.folder / voice.name / "1").mkdir(parents=True, exist_ok=True)
         change.write_text(Path(voice.name, FILE_NAME), voice.file(bundle.symbols, sources))

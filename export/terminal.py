@@ -5,10 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
 from export.errors import ExportError
+from export.specs import Precision
+
+PrecisionOption = Annotated[
+    list[Precision] | None,
+    typer.Option("--precision", help="A form of the stages beside float32, may be repeated; all by default."),
+]
 
 
 @contextmanager

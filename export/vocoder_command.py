@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from export.attach import Quality, attach
-from export.terminal import one_line_errors, report
+from export.specs import FLOATS
+from export.terminal import PrecisionOption, one_line_errors, report
 from export.vocoders.layouts import Layout, load_vocoder
 from export.vocoders.statistics import read_statistics
 
@@ -21,6 +22,7 @@ def vocoder(
     repository: Annotated[Path, typer.Option("--repository", help="Triton model repository.")] = Path(
         "model_repository"
     ),
+    precision: PrecisionOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the voice's vocoder of this quality.")] = False,
     voice_statistics: Annotated[
         Path | None,
@@ -45,5 +47,6 @@ def vocoder(
             replace=replace,
             statistics=statistics,
             same_normalisation=same_normalisation,
+            precisions=precision or FLOATS,
         )
     typer.echo(f"voice {voice} has {model} for the quality {quality.value}")

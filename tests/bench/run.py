@@ -16,6 +16,7 @@ FRONT_DOOR = Path("docs/benchmarks/front_door.json")
 STAGES = Path("docs/benchmarks/stages.json")
 SAMBERT = Path("docs/benchmarks/sambert.json")
 PEERS = Path("docs/benchmarks/peers.json")
+PRECISION = Path("docs/benchmarks/precision.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -106,6 +107,16 @@ def measure_gpu(
     from bench.gpu.command import measure  # which needs what exports voices
 
     raise typer.Exit(measure(REPOSITORY, json_file, only or [], profile, device, quick=quick))
+
+
+@app.command("precision")
+def measure_precision(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = PRECISION,
+) -> None:
+    """Float32, float16 and int8 of every stage: size, memory and what is lost. Ten minutes."""
+    from bench import precision  # which needs what exports voices
+
+    precision.run(REPOSITORY.parent, json_file)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def test_a_voice_with_a_source_sounds_as_upstream_with_the_phases_and_noise_that
     params = read_yaml(folder / "config.yaml")["Model"]["Generator"]["params"]
     generator = kantts_generator(params, tensors(read_checkpoint(path), "model", "generator", path=path))
     expected = read_reference(data / "sambert" / "nsf16k" / "reference_beijing.npz")
-    ((stage, graph),) = export_chain([verification_stage(generator, "hifigan")], tmp_path)
+    ((stage, graph),) = export_chain([verification_stage(generator, "hifigan")], tmp_path).chain
     rows = verify_generator(stage, graph, expected, 1e-4)
     assert [row.array for row in rows] == ["wav", "wav in a batch"]
     assert all(row.module_error < 1e-5 and row.onnx_error < 1e-5 for row in rows)

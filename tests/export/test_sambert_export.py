@@ -22,13 +22,14 @@ def exported(tmp_path_factory):
     """Stages of a small model with four frames a step and a speaker embedding."""
     made = model(outputs_per_step=4, SE=True)
     stages = (encoder_stage(encoder(made, speaker=torch.linspace(-1, 1, 5))), decoder_stage(decoder(made)))
-    return {stage.spec.role: (stage, path) for stage, path in export_chain(stages, tmp_path_factory.mktemp("small"))}
+    chain = export_chain(stages, tmp_path_factory.mktemp("small")).chain
+    return {stage.spec.role: (stage, path) for stage, path in chain}
 
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory, data):
     """What is verified of the test data, exported."""
-    return export_chain(sambert_stages(data / "sambert" / "nsf16k"), tmp_path_factory.mktemp("chain"))
+    return export_chain(sambert_stages(data / "sambert" / "nsf16k"), tmp_path_factory.mktemp("chain")).chain
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def configured(path, **settings):
 @pytest.mark.parametrize(("name", "layout"), FOLDERS.items())
 def test_module_and_graph_compute_what_upstream_does_alone_and_in_a_batch(data, tmp_path, name, layout):
     folder = data / "vocoders" / name
-    chain = export_chain(verification_stages(layout, folder), tmp_path)
+    chain = export_chain(verification_stages(layout, folder), tmp_path).chain
     (reference,) = folder.glob("reference_*.npz")
     rows = verify_vocoder(chain, reference, 1e-5, 1e-5)
     assert all(row.passed for row in rows), rows
@@ -60,7 +60,7 @@ def test_module_and_graph_compute_what_upstream_does_alone_and_in_a_batch(data, 
 
 def test_a_reference_of_another_layout_is_refused(data, tmp_path):
     folder = data / "vocoders"
-    chain = export_chain(verification_stages(Layout.melgan, folder / "melgan"), tmp_path)
+    chain = export_chain(verification_stages(Layout.melgan, folder / "melgan"), tmp_path).chain
     with pytest.raises(CheckpointError, match="lacks mel of 3 axes"):
         verify_vocoder(chain, folder / "pwg_causal" / "reference_33.npz", 1e-4, 1e-4)
 
