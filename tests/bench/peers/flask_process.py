@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -30,8 +30,11 @@ def per_request(frontend: Frontend, checkpoint: Path) -> Speak:
 def batched(frontend: Frontend, checkpoint: Path) -> Speak:
     """Keeps the networks and computes batches of up to 4, which wait up to 0.5 s for company, two at once."""
     networks = TorchNetworks(checkpoint)
-    batcher = Batcher(lambda texts: speak(networks, [frontend.read(text) for text in texts]))
-    return batcher
+
+    def compute(texts: Sequence[str]) -> Sequence[bytes]:
+        return speak(networks, [frontend.read(text) for text in texts])
+
+    return Batcher(compute)
 
 
 KINDS: dict[str, Callable[[Frontend, Path], Speak]] = {"per-request": per_request, "batched": batched}

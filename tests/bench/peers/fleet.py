@@ -10,22 +10,24 @@ from bench.peers.layout import Layout
 from bench.peers.sentences import SENTENCES
 from bench.peers.systems import Place, Running, System
 
-WARM_SECONDS = 1.0
-
 
 class Fleet:
-    """Starts a system when it is first asked for. Enter it; whatever runs is stopped at the end."""
+    """Starts a system when it is first asked for, and has it speak for `warm` seconds before anything is measured.
 
-    def __init__(self, place: Place) -> None:
+    Enter it; whatever runs is stopped at the end.
+    """
+
+    def __init__(self, place: Place, warm: float) -> None:
         self._place = place
+        self._warm = warm
         self._running: dict[tuple[str, Layout], tuple[Running, AsyncExitStack]] = {}
 
     async def __aenter__(self) -> Fleet:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for _, stack in self._running.values():
-            await stack.aclose()
+        for entry in self._running.values():
+            await entry[1].aclose()
 
     async def get(self, system: System, layout: Layout) -> Running:
         """A system that has spoken already."""
@@ -34,7 +36,7 @@ class Fleet:
             stack = AsyncExitStack()
             running = await stack.enter_async_context(system.start(self._place, layout))
             self._running[key] = running, stack
-            await in_turn(running.speaker, SENTENCES, 2, WARM_SECONDS)
+            await in_turn(running.speaker, SENTENCES, 2, self._warm)
         return self._running[key][0]
 
     async def stop(self, system: System, layout: Layout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ def goals(rates: Rates, p95: Rates, clients: Sequence[int]) -> list[Goal]:
         for count in counts:
             for ours in OURS:
                 pairs = zip(figures.get((ours, count), ()), figures.get((other, count), ()), strict=False)
-                ratios = [mine / theirs for mine, theirs in pairs if theirs > 0]
+                # A round without an answer has no P95: it is not a number.
+                ratios = [mine / theirs for mine, theirs in pairs if theirs > 0 and not math.isnan(mine)]
                 if ratios:
                     middle = statistics.median(ratios)
                     found.append(Goal(promise, ours, count, middle, min(ratios), max(ratios), least, most))

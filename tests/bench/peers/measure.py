@@ -31,9 +31,11 @@ class Plan:
     Before each window of a closed loop there are `lead` seconds that do not count. `shares` are of a system's capacity.
     A request of an open loop that has no answer after `limit` counts as unfinished. `trials` are the numbers of clients
     with which layouts are tried: the best with the first serves one client, the best with the last any more.
+    An open loop lasts `open_seconds`, or until there were `open_requests`, but `open_most` at most.
     """
 
     clients: tuple[int, ...] = (1, 2, 4, 8, 16)
+    warm: float = 1.0
     rounds: int = 3
     lead: float = 0.5
     window: float = 3.5
@@ -41,12 +43,29 @@ class Plan:
     trial_window: float = 2.5
     shares: tuple[float, ...] = (0.5, 0.8, 1.1)
     open_rounds: int = 2
-    open_seconds: float = 11.0
+    open_seconds: float = 10.0
+    open_requests: int = 15
+    open_most: float = 25.0
     limit: float = 30.0
     compared: int = 3
 
 
-QUICK = Plan((1, 8), 1, 0.2, 1.0, (1, 8), 0.5, (0.5, 1.1), 1, 2.0, 15.0, 1)
+QUICK = Plan(
+    clients=(1, 8),
+    warm=0.2,
+    rounds=1,
+    lead=0.2,
+    window=1.0,
+    trials=(2,),
+    trial_window=0.5,
+    shares=(0.5, 1.1),
+    open_rounds=1,
+    open_seconds=1.5,
+    open_requests=2,
+    open_most=3.0,
+    limit=15.0,
+    compared=1,
+)
 
 
 class Measurement:
@@ -115,10 +134,11 @@ class Measurement:
                 await self._loop(system, layout, clients, self._plan.trial_window) for clients in self._plan.trials
             ]
             rates[layout] = [each.audio_rate for each, _ in found]
-            await self._fleet.stop(system, layout)
         single = [layout for layout in rates if layout.processes == 1]
         alone, many = (max(single, key=lambda each: rates[each][index]) for index in (0, -1))
         self._layouts[system.name] = alone, many
+        for layout in rates.keys() - {alone, many}:
+            await self._fleet.stop(system, layout)
         return [
             asdict(layout) | {"audio_rates": dict(zip(map(str, self._plan.trials), values, strict=True))}
             for layout, values in rates.items()
@@ -142,12 +162,14 @@ class Measurement:
 
         async def offer(running: Running) -> Sequence[Asked]:
             nonlocal begin, peak
-            with Peak(running.pid) as peak:
+            with Peak(running.pid) as watch:
                 begin = time.perf_counter() + self._plan.lead
-                return await in_turn(running.speaker, SENTENCES, clients, self._plan.lead + window, CLOSED_LIMIT)
+                asked = await in_turn(running.speaker, SENTENCES, clients, self._plan.lead + window, CLOSED_LIMIT)
+            peak = watch.mib
+            return asked
 
         asked = await self._fleet.load(system, layout, offer)
-        return closed(asked, begin, begin + window), peak and peak.mib
+        return closed(asked, begin, begin + window), peak
 
     def _capacities(self, rows: Mapping[tuple[str, int], Sequence[tuple[Closed, float | None]]]) -> dict[str, float]:
         """Requests per second of each system at the number of clients at which it does most."""
@@ -174,7 +196,9 @@ class Measurement:
 
     async def _arrive(self, system: System, rate: float, seed: int) -> Open:
         async def offer(running: Running) -> Sequence[Asked]:
-            times = arrivals(rate, self._plan.open_seconds, seed)
+            plan = self._plan
+            seconds = min(max(plan.open_seconds, plan.open_requests / rate), plan.open_most)
+            times = arrivals(rate, seconds, seed)
             return await at_times(running.speaker, SENTENCES, times, self._plan.limit)
 
         return opened(await self._fleet.load(system, self._layouts[system.name][1], offer), rate)
@@ -210,5 +234,6 @@ def _open_row(system: str, share: float, found: Open) -> Report:
 async def measure(setting: Setting, names: Sequence[str]) -> Report:
     """Measure the systems of these names, all without any."""
     systems = [system for system in SYSTEMS if not names or system.name in names]
-    async with Place(setting) as place, Fleet(place) as fleet:
-        return await Measurement(setting, setting.pick(Plan(), QUICK), systems, fleet).run()
+    plan = setting.pick(Plan(), QUICK)
+    async with Place(setting) as place, Fleet(place, plan.warm) as fleet:
+        return await Measurement(setting, plan, systems, fleet).run()

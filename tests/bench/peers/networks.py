@@ -59,5 +59,5 @@ class OnnxNetworks:
         """See `Networks`."""
         inputs = {"hidden": hidden, "alignment": alignment, "frame_lengths": lengths}
         (mel,) = self._sessions["decoder"].run(["mel"], inputs)
-        (audio,) = self._sessions["vocoder"].run(["audio"], {"mel": mel})
+        audio: Array = self._sessions["vocoder"].run(["audio"], {"mel": mel})[0]
         return audio

@@ -27,7 +27,7 @@ def draw(result: Report, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, label, value, open_loop in _PICTURES:
-        figure = Figure(figsize=(7, 4.2), dpi=90, facecolor="white", layout="constrained")
+        figure = Figure(figsize=(7, 4.6), dpi=90, facecolor="white", layout="constrained")
         axes = figure.add_subplot()
         rows, across = (result["open"], "share") if open_loop else (result["closed"], "clients")
         for system, found in result["systems"].items():
@@ -44,9 +44,12 @@ def draw(result: Report, folder: Path) -> list[Path]:
             axes.set_xscale("log", base=2)
             axes.set_xticks(result["plan"]["clients"], [str(each) for each in result["plan"]["clients"]])
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=7)
         axes.set_ylabel(label)
         axes.grid(visible=True, which="both", color="#dddddd", linewidth=0.5)
-        axes.legend(fontsize=7)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=7)
         written.append(folder / f"peers_{name}.png")
         figure.savefig(written[-1])
     return written

@@ -17,6 +17,8 @@ from bench.peers.plots import draw
 from bench.peers.show import show
 from bench.peers.systems import SYSTEMS
 from bench.setting import Setting
+from export.errors import ExportError
+from server.errors import ServerError
 
 
 def run(setting: Setting, names: Sequence[str], file: Path | None) -> None:
@@ -29,7 +31,7 @@ def run(setting: Setting, names: Sequence[str], file: Path | None) -> None:
     content["cores_busy_before"] = busy_cores()
     try:
         result = asyncio.run(measure(setting, names))
-    except RuntimeError as error:
+    except (RuntimeError, ExportError, ServerError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{here.title}; {content['cores_busy_before']} cores were busy before\n\n{show(result)}")

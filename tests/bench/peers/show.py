@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from bench.figures import mib, ms, number, table
+from bench.figures import mib, number, table
+from bench.figures import ms as finite_ms
 
 
 def show(result: dict[str, Any]) -> str:
@@ -17,6 +19,11 @@ def show(result: dict[str, Any]) -> str:
         ("The same speech", _same(result)),
     ]
     return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts if text)
+
+
+def ms(seconds: float) -> str:
+    """Milliseconds; a dash where nothing was measured, and ∞ where nothing came."""
+    return finite_ms(seconds) if math.isfinite(seconds) else "–" if math.isnan(seconds) else "∞"
 
 
 def _closed(result: dict[str, Any]) -> str:
@@ -102,14 +109,23 @@ def _tried(result: dict[str, Any]) -> str:
             layout["chains"],
             layout["threads"],
             layout["batch"],
+            ", ".join(
+                use
+                for use, chosen in zip(("one client", "more"), system["layouts"], strict=True)
+                if _is(layout, chosen)
+            ),
             ", ".join(number(rate) for rate in layout["audio_rates"].values()),
         )
         for name, system in result["systems"].items()
         for layout in system["tried"]
     ]
     clients = " and ".join(map(str, result["plan"]["trials"]))
-    head = ("system", "processes", "at once", "threads", "batch", f"audio s per s at {clients} clients")
+    head = ("system", "processes", "at once", "threads", "batch", "used for", f"audio s per s at {clients} clients")
     return table(head, rows) if rows else ""
+
+
+def _is(tried: dict[str, Any], layout: dict[str, Any]) -> bool:
+    return layout.items() <= tried.items()
 
 
 def _same(result: dict[str, Any]) -> str:

@@ -32,7 +32,8 @@ class ThroughPipes:
         """See `Speaker`: one piece."""
         index = min(range(len(self._processes)), key=lambda each: len(self._waiting[each]))
         number = next(self._numbers)
-        answer = self._waiting[index][number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[index][number] = answer
         pipe = self._processes[index].stdin
         assert pipe is not None
         pipe.write(frames.pack(number, text.encode()))
@@ -53,5 +54,5 @@ class ThroughPipes:
                 for answer in self._waiting[index].values():
                     answer.set_exception(Refused("UNAVAILABLE", "the process ended", time.perf_counter()))
                 return
-            if answer := self._waiting[index].get(number):
-                answer.set_result(pcm)
+            if waiting := self._waiting[index].get(number):
+                waiting.set_result(pcm)
