@@ -43,11 +43,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a benchmark: `measure` gives plain data (or raises `Skipped`), `show` makes Markdown of it."""
+    """A part of a benchmark: `measure` gives plain data (or raises `Skipped`), `show` makes Markdown of it.
+
+    `measure` is given the benchmark's own kind of `Setting`.
+    """
 
     name: str
     title: str
-    measure: Callable[[Setting], Any]
+    measure: Callable[[Any], Any]
     show: Callable[[Any], str]
 
 

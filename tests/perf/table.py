@@ -73,7 +73,7 @@ def _line(load: Load, found: Result) -> tuple[str, ...]:
         load.model,
         ", ".join(part for part in (level, *details) if part),
         number(found.requests_per_second),
-        number(found.audio_seconds_per_second),
+        number(found.audio_seconds_per_second) if found.audio_seconds_per_second else "–",
         ms(found.latency.p50),
         ms(found.latency.p95),
         f"{ms(found.first.p50)}, {ms(found.first.p95)}",

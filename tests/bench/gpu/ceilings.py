@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.figures import table
+from bench.figures import number, table
 from bench.gpu.device import Device
 from bench.gpu.eager import waited
 from bench.gpu.setting import GpuSetting
@@ -56,8 +56,8 @@ def measure(setting: GpuSetting) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> str:
     """One table."""
-    rows = [("copy, GB/s", f"{result['bytes_per_second'] / 1e9:.0f}")]
-    rows += [(f"{name}, TFLOP/s", f"{value / 1e12:.1f}") for name, value in result["flops_per_second"].items()]
+    rows = [("copy, GB/s", number(result["bytes_per_second"] / 1e9))]
+    rows += [(f"{name}, TFLOP/s", number(value / 1e12)) for name, value in result["flops_per_second"].items()]
     return table(("ceiling", "measured"), rows)
 
 
