@@ -141,7 +141,7 @@ _CPU = Profile(
     style=Serving(1, 8),
     text_frontend_instances=1,
     precision=Precision.INT8,
-    session={},
+    session={"enable_mem_pattern": "0"},
     batching=False,
     qualities=("high", "balanced", "fast"),
     max_in_flight=8,
@@ -167,7 +167,7 @@ _CPU = Profile(
         "text_frontend_instances": "150 MB of dictionaries a process, and the stages are the bottleneck",
         "precision": "several times as fast where processors have instructions for it, and each stage that has it was judged "
         "by ear; float16 would be emulated",
-        "session": "what the stages themselves ask for",
+        "session": "a clause is as long as it is, and ONNX Runtime would keep a plan for every length there ever was",
         "batching": "a batch takes as long as its clauses one after the other, and the padding comes on top; while "
         "requests of different lengths wait, Triton's batcher also keeps a core busy",
         "qualities": "whatever the voice has",

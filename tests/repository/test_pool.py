@@ -219,7 +219,7 @@ def test_a_defect_of_the_control_is_told_and_leaves_the_voice_usable():
     with pytest.raises(VoiceUnavailable, match="ZeroDivisionError"):
         house.speak("anna")
     with pytest.raises(VoiceUnavailable, match="ZeroDivisionError"):
-        house.pool.revive("aligner", stay)
+        house.pool.revive("aligner", house.now, stay)
     del house.server.load
     house.now += FAILURE_SECONDS + 0.1
     house.speak("anna")
@@ -245,9 +245,9 @@ def test_who_leaves_while_a_model_is_revived_is_not_kept():
     house = House()
     house.server.gate = threading.Event()
     with pytest.raises(GoneError):
-        house.pool.revive("aligner", leave)
+        house.pool.revive("aligner", house.now, leave)
     house.server.gate.set()
-    house.pool.revive("aligner", stay)
+    house.pool.revive("aligner", house.now, stay)
     assert house.server.loads == ["aligner"]
 
 
@@ -424,15 +424,27 @@ def test_a_dead_model_is_revived_once_for_all_who_met_it():
     house.speak("anna")
     house.server.gate = threading.Event()
     threading.Timer(0.1, house.server.gate.set).start()
-    assert together(16, lambda n: house.pool.revive("anna_encoder", stay)) == []
+    assert together(16, lambda n: house.pool.revive("anna_encoder", house.now, stay)) == []
     house.now += REVIVED_SECONDS / 2
-    house.pool.revive("anna_encoder", stay)
+    house.pool.revive("anna_encoder", house.now, stay)
     assert house.server.unloads == ["anna_encoder"]
     assert house.server.loads == ["anna", "anna_encoder"]
     assert house.notes.all[1:] == [("revived", "anna_encoder")]
     house.now += REVIVED_SECONDS
-    house.pool.revive("anna_encoder", stay)
+    house.pool.revive("anna_encoder", house.now, stay)
     assert house.server.unloads == ["anna_encoder"] * 2
+
+
+def test_who_notices_late_that_a_model_was_dead_finds_it_revived():
+    house = House()
+    begin = house.now
+    house.now += 1
+    house.pool.revive("aligner", begin, stay)
+    house.now += 10 * REVIVED_SECONDS
+    house.pool.revive("aligner", begin, stay)
+    assert house.server.loads == ["aligner"]
+    house.pool.revive("aligner", house.now, stay)
+    assert house.server.loads == ["aligner"] * 2
 
 
 def test_a_model_that_cannot_be_revived_says_why():
@@ -440,17 +452,17 @@ def test_a_model_that_cannot_be_revived_says_why():
     house.server.broken["aligner"] = "no module named numpy"
     for _ in range(2):
         with pytest.raises(VoiceUnavailable, match="aligner has stopped and cannot be restarted: no module"):
-            house.pool.revive("aligner", stay)
+            house.pool.revive("aligner", house.now, stay)
     assert house.server.unloads == ["aligner"]
     house.server.managed = False
     with pytest.raises(VoiceUnavailable, match="restarts no model"):
-        house.pool.revive("postprocess", stay)
+        house.pool.revive("postprocess", house.now, stay)
 
 
 def test_after_a_revival_the_voice_is_looked_at_again():
     house = House()
     house.speak("anna")
-    house.pool.revive("anna_encoder", stay)
+    house.pool.revive("anna_encoder", house.now, stay)
     house.server.there.discard("anna")
     house.speak("anna")
     assert house.server.loads[-1] == "anna"

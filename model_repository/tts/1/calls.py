@@ -18,13 +18,19 @@ _STOPPING = re.compile(r"Server not ready|server is stopping", re.IGNORECASE)
 
 
 class Caller:
-    """Calls models; `revive` brings a model back whose process has died, or raises.
+    """Calls models; `revive` brings a model back that a call, begun at a time by `clock`, has found dead, or raises.
 
     `check` is asked before each call and raises when the request is to end.
     """
 
-    def __init__(self, revive: Callable[[str, Callable[[], None]], None], check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        revive: Callable[[str, float, Callable[[], None]], None],
+        clock: Callable[[], float],
+        check: Callable[[], None],
+    ) -> None:
         self._revive = revive
+        self._clock = clock
         self._check = check
 
     def __call__(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
@@ -33,9 +39,10 @@ class Caller:
         Raises `StageError`, `UnavailableError` and what `revive` and `check` raise.
         """
         self._check()
+        begin = self._clock()
         answer, problem = _infer(model, inputs, outputs)
         if problem and (_DEAD.search(problem) or _ABSENT.search(problem)):
-            self._revive(model, self._check)
+            self._revive(model, begin, self._check)
             answer, problem = _infer(model, inputs, outputs)
         if _STOPPING.search(problem):
             raise UnavailableError("the server is stopping: try again when it is back")

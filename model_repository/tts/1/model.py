@@ -75,7 +75,7 @@ class TritonPythonModel:
 
 
 def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
-    return Caller(pool.revive, check)
+    return Caller(pool.revive, time.monotonic, check)
 
 
 class _Answer:

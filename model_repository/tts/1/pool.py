@@ -129,13 +129,15 @@ class VoicePool:
         elif not isinstance(problem, NotManaged):
             raise problem
 
-    def revive(self, model: str, check: Callable[[], None]) -> None:
+    def revive(self, model: str, since: float, check: Callable[[], None]) -> None:
         """Load a model anew whose process has died; callers that come together, or late, do it once.
+
+        `since` is when the call began that found it dead.
 
         Raises `VoiceUnavailable`, and what `check` raises, which is asked again and again while this waits.
         """
         try:
-            self._reviver.revive(model, check)
+            self._reviver.revive(model, since, check)
         finally:
             with self._changed:
                 for record in self._voices.values():

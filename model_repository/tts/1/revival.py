@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from model_control import Control, ControlError, NotManaged, Observer, VoiceUnavailable
 
-# The requests that met one dead process notice it over a second or two; those that are late find it already revived.
+# A model that was loaded anew less than this ago is not loaded again, whether that helped or not.
 REVIVED_SECONDS = 2.0
 # How often one who waits looks whether he still should.
 CHECK_SECONDS = 0.1
@@ -33,9 +33,10 @@ class Reviver:
         self._revivals: dict[str, _Revival] = {}
         self._changed = threading.Condition()
 
-    def revive(self, model: str, check: Callable[[], None]) -> None:
-        """Return once the model has been loaded anew.
+    def revive(self, model: str, since: float, check: Callable[[], None]) -> None:
+        """Return once the model has been loaded anew after `since`, when the call began that found it dead.
 
+        Those who met one dead process notice it seconds apart, and the late ones find it already revived.
         Raises `VoiceUnavailable`, and what `check` raises, which is asked again and again meanwhile.
         """
         begun = False
@@ -43,8 +44,9 @@ class Reviver:
             with self._changed:
                 revival = self._revivals.setdefault(model, _Revival())
                 if not revival.running:
-                    recent = revival.ended is not None and self._clock() - revival.ended < REVIVED_SECONDS
-                    if begun or recent:
+                    ended = revival.ended
+                    known = ended is not None and (ended > since or self._clock() - ended < REVIVED_SECONDS)
+                    if begun or known:
                         if revival.failure is not None:
                             raise VoiceUnavailable(revival.failure)
                         return
