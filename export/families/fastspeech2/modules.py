@@ -52,12 +52,12 @@ class Conv(nn.Module):
 def mish(x: Tensor) -> Tensor:
     """Mish (Misra 2019, arXiv 1908.08681), x · tanh(softplus(x)), by one sigmoid.
 
-    tanh(log(1 + e^x)) is (1 - s²) / (1 + s²) where s = sigmoid(-x): no logarithm to compute, and nothing that could
-    overflow in float16.
+    tanh(log(1 + e^x)) is u / (2 - u) where u = s · (2 - s), s = sigmoid(x): there is no logarithm to compute, and
+    nothing that could overflow in float16.
     """
-    s = torch.sigmoid(-x)
-    square = s * s
-    return x * (1.0 - square) / (1.0 + square)
+    s = torch.sigmoid(x)
+    u = s * (2.0 - s)
+    return x * u / (2.0 - u)
 
 
 class SelfAttention(nn.Module):
