@@ -71,7 +71,9 @@ class PncaStep:
         packed = F.linear(self.norm(x), self.project, self.project_bias)
         query, key, value = (part.view(-1, self.heads, 1, self.width) for part in packed.chunk(3, dim=1))
         slot = now.expand(key.shape)
-        keys, values = keys.scatter(2, slot, key), values.scatter(2, slot, value)
+        # Under PyTorch's autocast, which leaves a scatter alone, the new ones come in float16.
+        keys = keys.scatter(2, slot, key.to(keys.dtype))
+        values = values.scatter(2, slot, value.to(values.dtype))
         own = (query @ keys.transpose(2, 3) + past).softmax(-1) @ values
         heard = (query @ self.memory_keys + ahead).softmax(-1) @ self.memory_values
         x = x + F.linear(torch.cat([own.flatten(1), heard.flatten(1)], dim=1), self.output, self.output_bias)

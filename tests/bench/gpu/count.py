@@ -26,11 +26,16 @@ class CountError(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """Floating-point operations (a multiply-add is two) and the elements that go in and come out of one node."""
+    """Floating-point operations (a multiply-add is two), and elements that go in and out: moved ones, and constants."""
 
     kind: str
     flops: float
-    elements: float
+    moved: float
+    constant: float
+
+    @property
+    def elements(self) -> float:
+        return self.moved + self.constant
 
 
 @dataclass(frozen=True)
@@ -54,21 +59,28 @@ class Work:
         )
 
 
-def count(model: Path, lengths: Mapping[str, int]) -> Work:
-    """The work of a float32 graph whose dynamic axes have these lengths, by their names in the graph.
-
-    Raises `CountError`.
-    """
-    return Work(tuple(_graph(_fixed(model, lengths).graph, {})))
+def count(model: Path, inputs: Shapes) -> Work:
+    """The work of a float32 graph for inputs of these shapes. Raises `CountError`."""
+    return Work(tuple(_graph(_fixed(model, inputs).graph, _Scope({}, {}))))
 
 
-def _fixed(model: Path, lengths: Mapping[str, int]) -> onnx.ModelProto:
+def lengths(model: onnx.ModelProto, inputs: Shapes) -> dict[str, int]:
+    """Of the dynamic axes, by their names in the graph; an axis of whole steps is called `3*frames` there."""
+    return {
+        dim.dim_param: length
+        for value in model.graph.input
+        for dim, length in zip(value.type.tensor_type.shape.dim, inputs[value.name], strict=True)
+        if dim.HasField("dim_param")
+    }
+
+
+def _fixed(model: Path, inputs: Shapes) -> onnx.ModelProto:
     """The graph with every shape known: ONNX Runtime folds what computes shapes, and onnx infers the rest."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # The level that stays inside standard ONNX.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    for name, length in lengths.items():
+    for name, length in lengths(onnx.load(model), inputs).items():
         options.add_free_dimension_override_by_name(name, length)
     with tempfile.TemporaryDirectory(prefix="count-") as folder:
         options.optimized_model_filepath = str(Path(folder, "fixed.onnx"))
@@ -76,68 +88,80 @@ def _fixed(model: Path, lengths: Mapping[str, int]) -> onnx.ModelProto:
         return onnx.shape_inference.infer_shapes(onnx.load(options.optimized_model_filepath), data_prop=True)
 
 
-def _graph(graph: onnx.GraphProto, outer: Shapes) -> list[Node]:
-    shapes = dict(outer)
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
-            shapes[value.name] = tuple(d.dim_value for d in kind.shape.dim)
-    shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+@dataclass(frozen=True)
+class _Scope:
+    """What is known of the values that a graph sees: shapes, and the constants themselves."""
+
+    shapes: dict[str, Shape]
+    constants: dict[str, onnx.TensorProto]
+
+    def of(self, graph: onnx.GraphProto) -> _Scope:
+        """The scope of a graph inside this one."""
+        constants = self.constants | {tensor.name: tensor for tensor in graph.initializer}
+        shapes = dict(self.shapes)
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            kind = value.type.tensor_type
+            if kind.HasField("shape") and all(dim.HasField("dim_value") for dim in kind.shape.dim):
+                shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
+        return _Scope(shapes | {name: tuple(tensor.dims) for name, tensor in constants.items()}, constants)
+
+    def shape(self, name: str, node: onnx.NodeProto) -> Shape:
+        """Raises `CountError` where it is unknown."""
+        if name not in self.shapes:
+            raise CountError(f"{node.op_type} {node.name}: the shape of {name} is unknown")
+        return self.shapes[name]
+
+
+def _graph(graph: onnx.GraphProto, outer: _Scope) -> list[Node]:
+    scope = outer.of(graph)
     nodes: list[Node] = []
     for node in graph.node:
         if node.op_type == "Scan":
-            nodes += _scan(node, shapes)
+            nodes += _scan(node, scope)
         elif node.op_type in ("If", "Loop"):
             raise CountError(f"{node.op_type} {node.name}: how often it runs depends on data")
         elif node.op_type in _FLOPS:
-            nodes.append(_node(node, shapes))
+            nodes.append(_node(node, scope))
     return nodes
 
 
-def _node(node: onnx.NodeProto, shapes: Shapes) -> Node:
-    names = [name for name in (*node.input, *node.output) if name]
-    # A second output of an LSTM, say, may be left without a shape where nobody reads it.
-    missing = [name for name in (*node.input[:2], node.output[0]) if name not in shapes]
-    if missing:
-        raise CountError(f"{node.op_type} {node.name}: the shape of {missing[0]} is unknown")
-    inputs = [shapes.get(name, ()) for name in node.input]
+def _node(node: onnx.NodeProto, scope: _Scope) -> Node:
+    inputs = [scope.shape(name, node) for name in node.input if name]
+    output = scope.shape(node.output[0], node)
     attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    flops = _FLOPS[node.op_type](inputs, shapes[node.output[0]], attributes)
-    return Node(node.op_type, flops, float(sum(prod(shapes[name]) for name in names if name in shapes)))
+    constant = sum(prod(scope.shapes[name]) for name in node.input if name in scope.constants)
+    moved = sum(prod(shape) for shape in (*inputs, output)) - constant
+    return Node(node.op_type, _FLOPS[node.op_type](inputs, output, attributes), float(moved), float(constant))
 
 
-def _scan(node: onnx.NodeProto, shapes: Shapes) -> list[Node]:
+def _scan(node: onnx.NodeProto, scope: _Scope) -> list[Node]:
     """The body's nodes as often as there are steps. Its constants are read once: they stay on the chip."""
     attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    body, scanned = attributes["body"], attributes["num_scan_inputs"]
-    axes = attributes.get("scan_input_axes", [0] * scanned)
-    first = node.input[len(node.input) - scanned]
-    if first not in shapes:
-        raise CountError(f"Scan {node.name}: the shape of {first} is unknown")
-    steps = shapes[first][axes[0]]
-    state = [shapes.get(name, ()) for name in node.input[: len(node.input) - scanned]]
-    items = [
-        tuple(length for i, length in enumerate(shapes[name]) if i != axis)
-        for name, axis in zip(node.input[len(state) :], axes, strict=True)
-    ]
-    given = dict(zip((value.name for value in body.input), (*state, *items), strict=True))
-    inner = _graph(_inferred(body, shapes, given), shapes)
-    return [Node(each.kind, each.flops * steps, each.elements * steps) for each in inner]
+    states = len(node.input) - attributes["num_scan_inputs"]
+    axes = attributes.get("scan_input_axes", [0] * attributes["num_scan_inputs"])
+    given = [scope.shape(name, node) for name in node.input]
+    steps = given[states][axes[0]]
+    items = [shape[:axis] + shape[axis + 1 :] for shape, axis in zip(given[states:], axes, strict=True)]
+    inside = _inferred(attributes["body"], [*given[:states], *items], scope)
+    return [Node(each.kind, each.flops * steps, each.moved * steps, each.constant) for each in _graph(inside, scope)]
 
 
-def _inferred(body: onnx.GraphProto, outer: Shapes, given: Shapes) -> onnx.GraphProto:
-    """A body with its shapes, as a graph of its own: what it takes from outside becomes an input."""
+def _inferred(body: onnx.GraphProto, given: Sequence[Shape], outer: _Scope) -> onnx.GraphProto:
+    """A body with its shapes, as a graph of its own: what it takes from outside becomes an input or a constant."""
     graph = onnx.GraphProto()
     graph.CopyFrom(body)
-    for value in graph.input:
-        kind = value.type.tensor_type
-        kind.shape.Clear()
-        kind.shape.dim.extend(onnx.TensorShapeProto.Dimension(dim_value=length) for length in given[value.name])
+    for value, shape in zip(graph.input, given, strict=True):
+        value.type.tensor_type.shape.CopyFrom(
+            onnx.TensorShapeProto(dim=[onnx.TensorShapeProto.Dimension(dim_value=length) for length in shape])
+        )
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     known |= {name for node in graph.node for name in node.output}
     for name in dict.fromkeys(name for node in graph.node for name in node.input if name and name not in known):
-        if name in outer:
-            graph.input.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, outer[name]))
+        if name in outer.constants:
+            graph.initializer.append(outer.constants[name])
+        elif name in outer.shapes:
+            # Of whatever type: nothing is checked, and shapes do not depend on it.
+            graph.input.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, outer.shapes[name]))
     del graph.value_info[:]
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")

@@ -42,17 +42,15 @@ def measure(setting: GpuSetting) -> dict[str, Any]:
                 job = Job(file, setting.device, graphs, inputs, setting.pick(TURNS, 2))
                 with context.Pool(1) as pool:
                     taken = pool.apply(run_job, (job,))
-                rows += [_row(subject, precision, graphs, sizes, each, setting) for each in taken]
+                rows += [_row(subject, precision, job, each, setting) for each in taken]
     return {"rows": rows, "left_out": left_out}
 
 
-def _row(
-    subject: Subject, precision: Precision, graphs: bool, sizes: Mapping[str, int], taken: Taken, setting: GpuSetting
-) -> dict[str, Any]:
+def _row(subject: Subject, precision: Precision, job: Job, taken: Taken, setting: GpuSetting) -> dict[str, Any]:
     audio = audio_seconds(subject, taken.batch, setting)
-    row = {"subject": subject.name, "precision": precision.value, "graphs": graphs, **asdict(taken)}
+    row = {"subject": subject.name, "precision": precision.value, "graphs": job.graphs, **asdict(taken)}
     row["times_real_time"] = audio / taken.seconds if taken.seconds else None
-    return row | _roofline(subject, precision, sizes, taken, setting)
+    return row | _roofline(subject, precision, job, taken, setting)
 
 
 def audio_seconds(subject: Subject, batch: int, setting: GpuSetting) -> float:
@@ -65,13 +63,12 @@ def audio_seconds(subject: Subject, batch: int, setting: GpuSetting) -> float:
     return batch * frames * subject.frame_seconds
 
 
-def _roofline(
-    subject: Subject, precision: Precision, sizes: Mapping[str, int], taken: Taken, setting: GpuSetting
-) -> dict[str, Any]:
+def _roofline(subject: Subject, precision: Precision, job: Job, taken: Taken, setting: GpuSetting) -> dict[str, Any]:
     """Operations and bytes of the graph at this batch, the least time they take here, and its share of the real one."""
     ceilings = setting.ceilings
     try:
-        work = _work(subject.files()[Precision.FP32], tuple(sizes.items()), taken.batch)
+        shapes = tuple((name, value.shape) for name, value in job.inputs[taken.batch].items())
+        work = _work(subject.files()[Precision.FP32], shapes)
     except CountError as error:
         return {"not_counted": str(error)}
     # ONNX Runtime computes float32 on tensor cores, unless it is told not to.
@@ -83,8 +80,8 @@ def _roofline(
 
 
 @cache
-def _work(file: Path, sizes: tuple[tuple[str, int], ...], batch: int) -> Work:
-    return count(file, {**dict(sizes), "batch": batch})
+def _work(file: Path, inputs: tuple[tuple[str, tuple[int, ...]], ...]) -> Work:
+    return count(file, dict(inputs))
 
 
 def show(result: dict[str, Any]) -> str:
