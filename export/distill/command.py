@@ -41,6 +41,8 @@ def command(
     )
     limit = Limit(minutes) if steps is None else Limit(minutes, steps)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        report("there is no GPU: on a CPU this is good for a try, a generator that speaks well takes days")
     with one_line_errors():
         found = distill(
             settings, limit, checkpoint, out, device, lambda: time.monotonic() - began, report, resume=resume

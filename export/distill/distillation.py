@@ -41,7 +41,8 @@ def distill(
     voice = demo.voice("demo", teacher.vocoder_config.hop_length)
     folder = Folder(out)
     folder.prepare(resume=resume)
-    training = Training(settings, generator_config(settings.channels, voice.mel), voice.sample_rate, device)
+    config = generator_config(settings.channels, voice.mel)
+    training = Training(settings, config, voice.sample_rate, device, half=device.type == "cuda")
     packed(training.average)
     if resume:
         training.restore(folder.state)

@@ -70,8 +70,8 @@ def left(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     return out, distill(TOY, Limit(steps=4), checkpoint, out, CPU, still, told)
 
 
-def training(settings: Settings = TOY) -> Training:
-    return Training(settings, generator_config(settings.channels, VOICE.mel), VOICE.sample_rate, CPU)
+def training(settings: Settings = TOY, *, half: bool = False) -> Training:
+    return Training(settings, generator_config(settings.channels, VOICE.mel), VOICE.sample_rate, CPU, half=half)
 
 
 def weights(trained: Training) -> list[torch.Tensor]:
@@ -87,6 +87,20 @@ def test_a_few_steps_bring_a_generator_nearer_to_its_teacher(clips: Clips) -> No
         last = trained.advance(mel, audio, 0.0)
     assert last["stft"] < 0.9 * first["stft"]
     assert last["mel"] < 0.6 * first["mel"]
+
+
+def test_half_precision_learns_much_the_same_and_goes_on_with_its_scale(clips: Clips, tmp_path: Path) -> None:
+    whole, half = training(), training(half=True)
+    for step in range(3):
+        mel, audio = clips.segments(2, 8, seed=step)
+        exact, rounded = whole.advance(mel, audio, 0.5), half.advance(mel, audio, 0.5)
+    assert set(exact) == set(rounded)
+    assert rounded["mel"].item() == pytest.approx(exact["mel"].item(), rel=0.05)
+    Folder(tmp_path).save_state(half.state())
+    resumed = training(half=True)
+    resumed.restore(tmp_path / "training.pt")
+    scales = [scaler["scale"] for scaler in resumed.state()["scalers"].values()]
+    assert scales == [scaler["scale"] for scaler in half.state()["scalers"].values()]
 
 
 def test_discriminators_join_after_the_warm_up(clips: Clips) -> None:
@@ -272,6 +286,18 @@ def test_bad_input_is_one_line_before_any_work(
     program.command()(command)
     result = CliRunner().invoke(program, ["--checkpoint", str(checkpoint), *given])
     assert result.exit_code == 1
-    assert result.output.startswith("error: ")
-    assert message in result.output
-    assert len(result.output.splitlines()) == 1
+    *before, last = result.output.splitlines()
+    assert last.startswith("error: ")
+    assert message in last
+    assert all("there is no GPU" in line for line in before)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_and_goes_on_in_half_precision(checkpoint: Path, tmp_path: Path) -> None:
+    device, settings = torch.device("cuda"), dataclasses.replace(TOY, learning_rate=5e-4)
+    distill(settings, Limit(steps=4), checkpoint, tmp_path, device, still, told)
+    found = distill(settings, Limit(steps=40), checkpoint, tmp_path, device, still, told, resume=True)
+    provenance = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["steps"] == 40
+    assert provenance["device"] == torch.cuda.get_device_name(device)
+    assert all(np.isfinite(value) for value in found.values())
