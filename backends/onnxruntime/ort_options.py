@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def session_options(config: Mapping[str, Any]) -> onnxruntime.SessionOptions:
     values = parameters(config)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = _level(config)
-    options.intra_op_num_threads = _number(values, "intra_op_thread_count", 0)
+    # Half of the cores: while one stage computes a clause, another computes the one before or after it.
+    options.intra_op_num_threads = _number(values, "intra_op_thread_count", max(1, len(os.sched_getaffinity(0)) // 2))
     options.inter_op_num_threads = _number(values, "inter_op_thread_count", 0)
     options.enable_cpu_mem_arena = _switch(values, "enable_mem_arena", True)
     options.enable_mem_pattern = _switch(values, "enable_mem_pattern", True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chunks import ChunkSizes, Growth, cut, windows
+from chunks import ChunkSizes, cut, windows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,24 +12,8 @@ LEAD, TAIL, BUCKET = 36, 24, 64
 SIZES = ChunkSizes(32, 256)
 
 
-class Vocoder:
-    """Takes `seconds` for a frame; a frame is heard for 12.5 ms."""
-
-    def __init__(self, seconds=0.0):
-        self.seconds = seconds
-        self.now = 0.0
-
-    def plan(self, frames, begins=True, sizes=SIZES):
-        growth = Growth(sizes, 0.0125, LEAD + TAIL, lambda: self.now)
-        size = growth if begins else lambda: sizes.largest
-        for window in windows(frames, size, lead=LEAD, tail=TAIL, bucket=BUCKET):
-            self.now += self.seconds * (window.stop - window.start)
-            growth.vocoded(window)
-            yield window
-
-
-def plan(frames, begins=True, sizes=SIZES, seconds=0.0):
-    return list(Vocoder(seconds).plan(frames, begins, sizes))
+def plan(frames, begins=True, sizes=SIZES):
+    return list(windows(frames, sizes, lead=LEAD, tail=TAIL, bucket=BUCKET, begins=begins))
 
 
 frame_counts = st.integers(1, 1300)
@@ -58,30 +42,10 @@ def test_windows_fill_whole_buckets_and_are_bounded(frames, begins, sizes):
         assert length <= sizes.largest + 2 * LEAD + TAIL + 2 * BUCKET
 
 
-@given(frame_counts, st.floats(0, 0.1))
-def test_windows_cover_every_frame_at_any_speed(frames, seconds):
-    assert sum(window.keep for window in plan(frames, seconds=seconds)) == frames
-
-
-def test_the_first_window_of_a_request_is_small_and_the_next_is_large_where_the_vocoder_is_fast():
-    kept = [window.keep for window in plan(1000, seconds=0.0002)]
+def test_the_first_window_of_a_request_is_small_and_they_grow():
+    kept = [window.keep for window in plan(1000)]
     assert kept[0] == 64 - TAIL
-    assert kept[1] >= SIZES.largest
-
-
-def test_of_a_slow_vocoder_windows_grow_with_what_there_is_to_hear():
-    kept = [window.keep for window in plan(1000, seconds=0.002)]
-    assert kept[1] < SIZES.largest
-    assert max(kept) > kept[1]
-
-
-def test_nobody_waits_for_a_next_window_of_a_vocoder_that_can_keep_up():
-    vocoder, heard = Vocoder(0.002), None
-    for window in vocoder.plan(2000):
-        if heard is None:
-            heard = vocoder.now
-        assert vocoder.now <= heard
-        heard += 0.0125 * window.keep
+    assert kept[:-1] == sorted(kept[:-1])
 
 
 def test_a_later_clause_of_usual_length_is_one_window():

@@ -1,4 +1,4 @@
-"""The next item is made while one is used."""
+"""The next item is made while one is used, and calls are made side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pipeline import ahead
+from pipeline import ahead, side_by_side
 
 
 @pytest.fixture
@@ -72,3 +72,31 @@ def test_closing_waits_for_the_item_that_is_being_made(executor):
     stream.close()
     assert finished in ([], [True])
     assert executor.submit(lambda: "free").result(1) == "free"
+
+
+def test_calls_made_side_by_side_give_their_results_in_order(executor):
+    second = threading.Event()
+
+    def first():
+        assert second.wait(5), "the second call does not wait for the first"
+        return 1
+
+    assert list(side_by_side(iter([first, lambda: second.set() or 2, lambda: 3]), executor, 2)) == [1, 2, 3]
+
+
+def test_no_more_calls_are_under_way_than_may_be(executor):
+    begun = []
+    stream = side_by_side((lambda n=n: begun.append(n) or n for n in range(9)), executor, 2)
+    assert next(stream) == 0
+    assert len(begun) <= 3
+    stream.close()
+    assert len(begun) <= 3
+
+
+def test_an_error_comes_where_its_result_would_have_and_ends_the_others(executor):
+    ended = threading.Event()
+    stream = side_by_side(iter([lambda: 1, lambda: 1 / 0, lambda: ended.wait(0.1) or ended.set()]), executor, 2)
+    assert next(stream) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(stream)
+    assert ended.is_set(), "nothing is left running"

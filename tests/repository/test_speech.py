@@ -10,7 +10,7 @@ import pytest
 from chunks import ChunkSizes
 from errors import RefusedError, RequestError, TextRefusedError
 from request import QUALITIES, Place, Request
-from speech import Policy, Speech
+from speech import THREADS, Policy, Speech
 from stages import Stages
 
 RATE, HOP, TAIL, BUCKET = 24000, 300, 24, 64
@@ -113,7 +113,7 @@ class Models:
 
 @pytest.fixture
 def speak():
-    with ThreadPoolExecutor(2) as executor:
+    with ThreadPoolExecutor(THREADS) as executor:
 
         def run(
             text,
@@ -129,13 +129,7 @@ def speak():
             models, used = Models(**kwargs), []
             request = Request(text, quality, style, options or {}, part, start or Place())
             speech = Speech(
-                Stages(models, batching=batching),
-                request,
-                {"p": "很慢"},
-                lambda: policy,
-                used.append,
-                executor,
-                lambda: 0.0,
+                Stages(models, batching=batching), request, {"p": "很慢"}, lambda: policy, used.append, executor
             )
             pieces = list(speech.pieces())
             return pieces, [json.loads(piece.events) for piece in pieces], models

@@ -7,13 +7,17 @@ given there. Every window fills whole buckets, so that the batcher finds equal s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Mel = npt.NDArray[np.float32]
+
+# How much longer each of the first windows is than the one before. Two are vocoded at once: even a vocoder that is only
+# twice as fast as speech has made the next one before this one has been heard.
+_GROWTH = 3
 
 
 @dataclass(frozen=True)
@@ -34,45 +38,17 @@ class ChunkSizes:
     largest: int
 
 
-class Growth:
-    """How many frames the next window of a request is to give: as many as are vocoded before what there is has been
-    heard, by the speed so far and with as much time again to spare.
+def windows(frames: int, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
+    """The windows of a clause of `frames` frames, in order and without gap.
 
-    `frame_seconds` is how long a frame is heard, `context` how many frames a window has besides those that it gives.
+    `begins` says that the request has not been heard yet: its first windows are small and grow, the others are as large
+    as they may be.
     """
-
-    def __init__(self, sizes: ChunkSizes, frame_seconds: float, context: int, clock: Callable[[], float]) -> None:
-        self._sizes = sizes
-        self._frame_seconds = frame_seconds
-        self._context = context
-        self._clock = clock
-        self._begin = clock()
-        self._first_end: float | None = None
-        self._vocoded = 0
-        self._given = 0
-
-    def __call__(self) -> int:
-        """Frames from `sizes.first` to `sizes.largest`."""
-        if self._first_end is None:
-            return self._sizes.first
-        now = self._clock()
-        to_be_heard = self._given * self._frame_seconds - (now - self._first_end)
-        speed = self._vocoded / max(now - self._begin, 1e-9)
-        return min(max(int(speed * to_be_heard / 2) - self._context, self._sizes.first), self._sizes.largest)
-
-    def vocoded(self, window: Window) -> None:
-        """A window has gone through the vocoder."""
-        self._first_end = self._first_end or self._clock()
-        self._vocoded += window.stop - window.start
-        self._given += window.keep
-
-
-def windows(frames: int, size: Callable[[], int], *, lead: int, tail: int, bucket: int) -> Iterator[Window]:
-    """The windows of a clause of `frames` frames, in order and without gap; `size` is asked before each."""
     at = 0
+    size = sizes.first if begins else sizes.largest
     while at < frames:
         left = min(at, lead)
-        length = _padded(left + size() + tail, bucket)
+        length = _padded(left + size + tail, bucket)
         keep = length - left - tail
         if frames - at <= keep + min(keep, lead):
             # A last window of a few frames would cost as much as its context: it joins this one.
@@ -80,6 +56,7 @@ def windows(frames: int, size: Callable[[], int], *, lead: int, tail: int, bucke
             length = _padded(left + keep + tail, bucket)
         yield Window(at - left, at - left + length, left, keep)
         at += keep
+        size = min(_GROWTH * size, sizes.largest)
 
 
 def cut(mel: Mel, window: Window) -> Mel:

@@ -20,7 +20,7 @@ from pool import VoicePool
 from readings import Memory
 from request import Request
 from settings import Settings
-from speech import Policy, Speech
+from speech import THREADS, Policy, Speech
 from stages import Call, Stages
 from telemetry import Telemetry
 
@@ -80,7 +80,7 @@ class FrontDoor:
         self._preloaded: set[str] = set()
         most = settings.max_in_flight
         self._requests = ThreadPoolExecutor(most, thread_name_prefix="request")
-        self._ahead = ThreadPoolExecutor(2 * most, thread_name_prefix="ahead")
+        self._ahead = ThreadPoolExecutor(THREADS * most, thread_name_prefix="ahead")
         self._admission = Admission(most, settings.max_waiting, self._requests, clock)
         self._governor = Governor(settings.thresholds)
         self._closing = threading.Event()
@@ -162,7 +162,7 @@ class FrontDoor:
                     if block["style"]:
                         self._preload(stages, f"{block['voice']}_{block['style']}")
 
-            speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead, self._clock)
+            speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead)
             first: float | None = None
             sent = 0.0
             with closing(speech.pieces()) as pieces:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future, wait
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -50,6 +52,21 @@ def ahead(items: Iterator[T], executor: Executor, depth: int = 1) -> Generator[T
     finally:
         stop.set()
         producer.result()
+
+
+def side_by_side(calls: Iterator[Callable[[], T]], executor: Executor, width: int) -> Generator[T, None, None]:
+    """What the calls return, in order, with `width` of them under way on `executor` at once.
+
+    Closing this makes no more calls and waits for those under way.
+    """
+    begun: deque[Future[T]] = deque(executor.submit(call) for call in islice(calls, width))
+    try:
+        while begun:
+            result = begun.popleft().result()
+            begun.extend(executor.submit(call) for call in islice(calls, 1))
+            yield result
+    finally:
+        wait([future for future in begun if not future.cancel()])
 
 
 def _put(made: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> None:

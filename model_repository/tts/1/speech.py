@@ -7,15 +7,21 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import styles
-from chunks import ChunkSizes, Growth, Window, cut, windows
+from chunks import ChunkSizes, cut, windows
 from errors import RequestError, TextRefusedError
 from events import Piece, Timeline
-from pipeline import ahead
+from pipeline import ahead, side_by_side
 from request import DEFAULT_QUALITY, Request, choose_vocoder
-from stages import Audio, Clause, Spectrogram, Stages
+from stages import Clause, Spectrogram, Stages
+
+# Windows of a request that are vocoded at once.
+WINDOWS = 2
+# They and the clause that is made ahead.
+THREADS = WINDOWS + 1
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,8 @@ Item = _Silence | _Refused | _Spoken | _Boundary
 class Speech:
     """Speaks one request; iterate over `pieces`.
 
-    `policy` is asked before each clause; `use` is told each block before its voice's models are called. Up to two
-    threads of `executor` are taken at a time.
+    `policy` is asked before each clause; `use` is told each block before its voice's models are called. Up to
+    `THREADS` threads of `executor` are taken at a time.
     """
 
     def __init__(
@@ -82,7 +88,6 @@ class Speech:
         policy: Callable[[], Policy],
         use: Callable[[dict[str, Any]], None],
         executor: Executor,
-        clock: Callable[[], float],
     ) -> None:
         self._stages = stages
         self._request = request
@@ -90,7 +95,6 @@ class Speech:
         self._policy = policy
         self._use = use
         self._executor = executor
-        self._clock = clock
         self._vectors: dict[str, tuple[Any, list[dict[str, str]]]] = {}
 
     def pieces(self) -> Generator[Piece, None, None]:
@@ -177,28 +181,19 @@ class Speech:
         timeline.begin(timing, notices, quality)
         hop = about["hop_length"]
         frames = item.spectrogram.frames
-        vocoded = self._vocode(item, f"{about['voice']}_{vocoder}", policy.chunks, begins=begins)
+        lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
+        steps = list(windows(frames, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins))
+        model, mel = f"{about['voice']}_{vocoder}", item.spectrogram.mel
+        calls = (partial(self._stages.audio, model, cut(mel, window)) for window in steps)
         spoken = 0
-        # The next window is vocoded while this one is made into samples and sent.
-        with closing(ahead(vocoded, self._executor)) as made:
-            for window, audio in made:
+        with closing(side_by_side(calls, self._executor, WINDOWS)) as vocoded:
+            for window, audio in zip(steps, vocoded, strict=True):
                 audio = audio[:, window.skip * hop : (window.skip + window.keep) * hop]
                 spoken += window.keep
                 last = spoken == frames
                 pcm = self._stages.pcm(audio, clause, last=last)
                 yield timeline.add(pcm, item.characters * spoken // frames, last=last)
         timeline.end(item.characters, float(about["pause"]))
-
-    def _vocode(self, item: _Spoken, model: str, sizes: ChunkSizes, *, begins: bool) -> Iterator[tuple[Window, Audio]]:
-        """The clause's windows and what the vocoder makes of each; those that a request begins with are small."""
-        about, mel = item.clause.about, item.spectrogram.mel
-        lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
-        growth = Growth(sizes, about["hop_length"] / about["sample_rate"], lead + tail, self._clock)
-        size = growth if begins else lambda: sizes.largest
-        for window in windows(item.spectrogram.frames, size, lead=lead, tail=tail, bucket=bucket):
-            audio = self._stages.audio(model, cut(mel, window))
-            growth.vocoded(window)
-            yield window, audio
 
 
 def _replaced(asked: str | None, answered: str, policy: Policy) -> list[dict[str, str]]:
