@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,16 @@ def forget_peaks(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """What these processes and their children have used of the processor so far, in the kernel and outside."""
+    used = 0.0
+    for pid in (each for root in pids for each in tree(root)):
+        with suppress(psutil.NoSuchProcess):
+            times = psutil.Process(pid).cpu_times()
+            used += times.user + times.system
+    return used
 
 
 class Peak:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from bench.peers.loads import Closed, Open, arrivals, closed, opened, pooled, to
 from bench.peers.same import likeness, listen
 from bench.peers.sentences import SENTENCES
 from bench.peers.systems import SYSTEMS, Place, Running, System
-from bench.processes import Peak
+from bench.processes import Peak, cpu_seconds
 from bench.setting import Setting
+from export.families.fastspeech2.checkpoint import SAMPLE_RATE
 
 CLOSED_LIMIT = 300.0
 Report = dict[str, Any]
@@ -68,6 +70,18 @@ QUICK = Plan(
 )
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A closed loop, the peak of its system's memory, and the processor seconds it took for a second of audio.
+
+    The last tells what a system costs whatever else the machine is doing, waiting in a loop included.
+    """
+
+    load: Closed
+    peak_mib: float | None
+    cpu_per_audio: float
+
+
 class Measurement:
     """One run over some systems."""
 
@@ -86,8 +100,8 @@ class Measurement:
         begin, used = time.perf_counter(), time.process_time()
         rows = await self._closed()
         client_cores = (time.process_time() - used) / (time.perf_counter() - begin)
-        rates = {key: [each.audio_rate for each, _ in found] for key, found in rows.items()}
-        p95 = {key: [Spread.of(each.latency).p95 for each, _ in found] for key, found in rows.items()}
+        rates = {key: [each.load.audio_rate for each in found] for key, found in rows.items()}
+        p95 = {key: [Spread.of(each.load.latency).p95 for each in found] for key, found in rows.items()}
         capacities = self._capacities(rows)
         return {
             "plan": asdict(self._plan),
@@ -133,7 +147,7 @@ class Measurement:
             found = [
                 await self._loop(system, layout, clients, self._plan.trial_window) for clients in self._plan.trials
             ]
-            rates[layout] = [each.audio_rate for each, _ in found]
+            rates[layout] = [each.load.audio_rate for each in found]
         single = [layout for layout in rates if layout.processes == 1]
         alone, many = (max(single, key=lambda each: rates[each][index]) for index in (0, -1))
         self._layouts[system.name] = alone, many
@@ -144,8 +158,8 @@ class Measurement:
             for layout, values in rates.items()
         ]
 
-    async def _closed(self) -> dict[tuple[str, int], list[tuple[Closed, float | None]]]:
-        rows: dict[tuple[str, int], list[tuple[Closed, float | None]]] = {
+    async def _closed(self) -> dict[tuple[str, int], list[Loop]]:
+        rows: dict[tuple[str, int], list[Loop]] = {
             (system.name, clients): [] for system in self._systems for clients in self._plan.clients
         }
         for number in range(self._plan.rounds):
@@ -156,26 +170,27 @@ class Measurement:
                     rows[system.name, clients].append(await self._loop(system, layout, clients, self._plan.window))
         return rows
 
-    async def _loop(self, system: System, layout: Layout, clients: int, window: float) -> tuple[Closed, float | None]:
-        """A closed loop, and the peak of its memory in MiB."""
-        begin, peak = 0.0, None
+    async def _loop(self, system: System, layout: Layout, clients: int, window: float) -> Loop:
+        begin, cpu, peak = 0.0, 0.0, None
 
         async def offer(running: Running) -> Sequence[Asked]:
-            nonlocal begin, peak
-            with Peak(running.pid) as watch:
+            nonlocal begin, cpu, peak
+            used = cpu_seconds(running.pids)
+            with Peak(running.pids[0]) as watch:
                 begin = time.perf_counter() + self._plan.lead
                 asked = await in_turn(running.speaker, SENTENCES, clients, self._plan.lead + window, CLOSED_LIMIT)
-            peak = watch.mib
+            cpu, peak = cpu_seconds(running.pids) - used, watch.mib
             return asked
 
         asked = await self._fleet.load(system, layout, offer)
-        return closed(asked, begin, begin + window), peak
+        audio = sum(each.samples for each in asked) / SAMPLE_RATE
+        return Loop(closed(asked, begin, begin + window), peak, cpu / audio if audio else math.nan)
 
-    def _capacities(self, rows: Mapping[tuple[str, int], Sequence[tuple[Closed, float | None]]]) -> dict[str, float]:
+    def _capacities(self, rows: Mapping[tuple[str, int], Sequence[Loop]]) -> dict[str, float]:
         """Requests per second of each system at the number of clients at which it does most."""
         return {
             system.name: max(
-                statistics.median(each.request_rate for each, _ in rows[system.name, clients])
+                statistics.median(each.load.request_rate for each in rows[system.name, clients])
                 for clients in self._plan.clients
             )
             for system in self._systems
@@ -209,8 +224,8 @@ class Measurement:
         return [*self._systems[at:], *self._systems[:at]]
 
 
-def _row(system: str, clients: int, rounds: Sequence[tuple[Closed, float | None]]) -> Report:
-    loops = [each for each, _ in rounds]
+def _row(system: str, clients: int, rounds: Sequence[Loop]) -> Report:
+    loops = [each.load for each in rounds]
     rates = [each.audio_rate for each in loops]
     latency = pooled([each.latency for each in loops])
     return {
@@ -221,8 +236,9 @@ def _row(system: str, clients: int, rounds: Sequence[tuple[Closed, float | None]
         "latency": asdict(latency),
         "p95_rounds": [Spread.of(each.latency).p95 for each in loops],
         "first": asdict(pooled([each.first for each in loops])),
+        "cpu_per_audio": statistics.median(each.cpu_per_audio for each in rounds),
         "failed": sum(each.failed for each in loops),
-        "peak_mib": max((peak for _, peak in rounds if peak), default=None),
+        "peak_mib": max((each.peak_mib for each in rounds if each.peak_mib), default=None),
     }
 
 

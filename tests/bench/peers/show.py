@@ -34,6 +34,7 @@ def _closed(result: dict[str, Any]) -> str:
         "P50 ms",
         "P95 ms",
         "first audio P50, P95 ms",
+        "CPU s per audio s",
         "peak MiB",
         "failed",
     )
@@ -48,6 +49,7 @@ def _closed(result: dict[str, Any]) -> str:
                 ms(latency["p50"]),
                 ms(latency["p95"]),
                 f"{ms(first['p50'])}, {ms(first['p95'])}",
+                f"{row['cpu_per_audio']:.3f}",
                 mib(row["peak_mib"]),
                 row["failed"],
             )

