@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import nn
 
 from export.archives import unpack_zip
@@ -25,6 +26,7 @@ from export.checkpoint_files import (
     read_arrays,
     read_checkpoint,
     read_json,
+    read_safetensors,
     read_yaml,
     tensors,
 )
@@ -365,3 +367,33 @@ def test_a_damaged_archive_is_told_before_anything_is_unpacked(tmp_path: Path) -
         with pytest.raises(CheckpointError, match="damaged or no ZIP archive"):
             unpack_zip(written(path, content), tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+
+def test_a_safetensors_file_is_read_by_name(tmp_path: Path) -> None:
+    save_file({"a": torch.arange(3.0), "b": torch.ones(2, dtype=torch.float16)}, tmp_path / "x.safetensors")
+    state = read_safetensors(tmp_path / "x.safetensors")
+    assert state["a"].tolist() == [0, 1, 2]
+    assert state["b"].dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "damaged, cut short or no safetensors file; fetch it again"),
+        (b"\xff" * 64, "damaged, cut short or no safetensors file; fetch it again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "only a Git LFS pointer"),
+        (None, "cannot read"),
+    ],
+)
+def test_what_is_no_safetensors_file_is_one_sentence(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "x.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        read_safetensors(path)
+
+
+def test_safetensors_with_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.tensor([1.0, torch.nan])}, tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="NaN or infinite"):
+        read_safetensors(tmp_path / "x.safetensors")
