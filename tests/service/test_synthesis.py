@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from bench.measure import CLOSED_LOOP as EIGHT
 from bench.measure import STAGES
+from own_server import Copy
 from triton_calls import Triton
 from tritonclient.utils import InferenceServerException
 
 from client import Synthesizer
-from server import TritonServer
+from server import ServerOptions, TritonServer
 
 SENTENCE = "今天天气真好，我们去公园散步吧。"
 
@@ -59,9 +59,12 @@ def test_concurrent_requests_sound_as_they_do_alone(triton, synthesizer, eight):
 
 
 @pytest.fixture(scope="module")
-def batching(service) -> Iterator[Triton]:
-    """A server with a profile that has requests share runs of a stage."""
-    with TritonServer(replace(service.options, profile="l4", log_file=None)) as server:
+def batching(service, tmp_path_factory) -> Iterator[Triton]:
+    """A server with a profile that has requests share runs of a stage; in float32, so that nothing but that differs."""
+    copy = Copy(service.options.repository, tmp_path_factory.mktemp("batching") / "models")
+    for config in copy.folder.glob("demo_*/configs/l4.pbtxt"):
+        config.write_text(config.read_text("utf-8").replace("model.fp16.onnx", "model.onnx"), "utf-8")
+    with TritonServer(ServerOptions(copy.folder, profile="l4")) as server:
         made = Triton(server.address.grpc)
         yield made
         made.client.close()
