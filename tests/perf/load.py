@@ -74,8 +74,8 @@ def command(load: Load, server: str, files: Files) -> list[str]:
     """Arguments of perf_analyzer.
 
     `--request-count` bounds the load. Windows do not: beyond capacity the queue grows as long as they are open, and the
-    program waits for all of it in the end. A rate needs `--async`, or four threads at most would have requests in
-    flight.
+    program waits for all of it in the end. A rate needs `--async`, or each thread would wait for its answers, and one
+    thread, as several race past the count.
     """
     words = ["-m", load.model, "-u", server, "-i", "grpc", "--input-data", str(files.data), "-b", str(load.batch)]
     words += ["--request-count", str(load.requests), "--percentile", str(PERCENTILE)]
@@ -83,7 +83,7 @@ def command(load: Load, server: str, files: Files) -> list[str]:
     if load.clients is not None:
         words += ["--concurrency-range", str(load.clients)]
     else:
-        words += ["--request-intervals", str(files.intervals)]
+        words += ["--request-intervals", str(files.intervals), "--max-threads", "1"]
     if load.streaming or load.rate is not None:
         words += ["--async"]
     if load.streaming:

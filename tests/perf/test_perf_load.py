@@ -35,6 +35,7 @@ def test_clients_wait_for_their_answers(files):
 def test_a_rate_does_not_wait(files):
     words = command(Load("rate", "demo", 40, rate=2.5), "127.0.0.1:9", files)
     assert following(words, "--request-intervals") == str(files.intervals)
+    assert following(words, "--max-threads") == "1"
     assert "--async" in words
     assert "--concurrency-range" not in words
 

@@ -134,7 +134,11 @@ def results():
     stage = {"subject": "hifigan_v1.hifigan", "precision": "fp16", "batch": 32}
     return {
         "stages": {"rows": [stage | {"times_real_time": 2900.0}, stage | {"times_real_time": 3100.0}]},
-        "served": {"rows": [row("configured", 1, 90.0), row("configured", 32, 900.0), row("no batching", 32, 300.0)]},
+        "served": {
+            "rows": [row("configured", 1, 90.0), row("configured", 32, 900.0), row("no batching", 32, 300.0)],
+            "held": {"demo": 16},
+            "memory": [{"variant": "configured", "card_mib": 700.0}, {"variant": "fp32", "card_mib": 1000.0}],
+        },
     }
 
 
@@ -144,6 +148,9 @@ def test_goals_are_judged_by_the_figures(results):
     assert verdicts["audio s/s"] is False
     assert verdicts["first audio, s"] is True
     assert verdicts["batching gain"] is True
+    assert verdicts["clients held at P95 below 1 s"] is True
+    assert verdicts["memory of FP16 over FP32"] is False
+    assert verdicts["speed of FP16 over FP32"] is None
 
 
 def test_what_was_not_measured_is_no_verdict(results):
