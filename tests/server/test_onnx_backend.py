@@ -120,6 +120,12 @@ def test_session_options_follow_the_config(ort: Any) -> None:
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (16, 8)])
+def test_a_stage_takes_half_of_the_cores(ort: Any, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)))
+    assert ort.options.session_options({}).intra_op_num_threads == threads
+
+
 def test_arena_shrinkage_is_a_run_option(ort: Any) -> None:
     assert ort.options.run_options({}) is None
     options = ort.options.run_options(parameters(memory__enable_memory_arena_shrinkage="cpu:0"))

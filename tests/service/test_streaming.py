@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -53,6 +54,16 @@ def test_the_first_piece_is_small_and_comes_before_the_clause_is_vocoded(triton,
     assert first.clauses[0].end > 2 * first.samples.size / first.sample_rate
     rest = list(stream)
     assert counts(triton)[2] - before[2] == 1 + len(rest)
+
+
+def test_among_several_requests_a_first_piece_lasts_longer(synthesizer, eight):
+    def first(_):
+        with closing(synthesizer.stream(TEXT, speed=0.7)) as stream:
+            chunk = next(stream)
+            list(stream)
+            return chunk.samples.size
+
+    assert max(eight.map(first, range(8))) > 1.5 * first(0)
 
 
 def test_progress_and_times_go_on_through_the_pieces(synthesizer):
