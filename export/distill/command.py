@@ -30,9 +30,6 @@ def command(
     channels: Annotated[int, typer.Option(min=16, help="The generator's first.")] = _USUAL.channels,
     batch: Annotated[int, typer.Option(min=1, help="Segments in a step.")] = _USUAL.batch,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="At the beginning.")] = _USUAL.learning_rate,
-    repository: Annotated[Path, typer.Option("--repository", help="Of the commands that are told at the end.")] = Path(
-        "model_repository"
-    ),
 ) -> None:
     """Train a HiFi-GAN generator for the demo voice, on the first GPU if there is one."""
     began = time.monotonic()
@@ -49,9 +46,10 @@ def command(
         )
     for name, value in found.items():
         typer.echo(f"{name}: {value:.4f}")
-    typer.echo("attach it to a copy of the repository, and judge it:")
     typer.echo(
+        "attach it to a copy of the repository, and judge it:\n"
+        "  cp -r model_repository COPY\n"
         f"  .venv/bin/python -m export vocoder hifigan --checkpoint {out} --for demo --quality high "
-        f"--same-normalisation --repository {repository}"
+        "--same-normalisation --repository COPY\n"
+        "  scripts/quality --quality high --repository COPY"
     )
-    typer.echo(f"  scripts/quality --quality high --repository {repository}")
