@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from export.bundle import Arrays, Stage
 from export.errors import CheckpointError
-from export.specs import Axis, DType, StageSpec, TensorSpec
+from export.specs import FLOATS, Axis, DType, StageSpec, TensorSpec
 from export.verify import Row, both, compare
 from export.vocoders.hifigan import HiFiGAN
 from export.vocoders.hifigan_served import ServedHiFiGAN
@@ -51,6 +51,7 @@ def verification_stage(generator: HiFiGAN, role: str) -> Stage:
             TensorSpec("noise", DType.FP32, (FRAMES, config.harmonics, config.hop_length)),
         ),
         outputs=vocoder_spec(role, config.bands, config.hop_length).outputs,
+        precisions=FLOATS,
     )
     return Stage(spec, TrackedSource(generator), _normal)
 

@@ -29,6 +29,23 @@ def test_verify_prints_one_json_object_and_exits_with_1_past_the_tolerance(check
     assert all(row["onnx_error"] <= 5e-4 for row in content["rows"])
 
 
+def test_verify_compares_a_precision_with_the_reference_and_with_float32(data):
+    checkpoint = data / "vocoders" / "melgan"
+    reference = ("--checkpoint", checkpoint, "--reference", next(checkpoint.glob("reference_*.npz")))
+    result = run("verify", "melgan", *reference, "--precision", "fp16", "--json")
+    content = json.loads(result.stdout)
+    assert (result.returncode, content["passed"], content["precision"]) == (0, True, "fp16")
+    for row in content["rows"]:
+        assert row["module_error"] < 1e-4 < row["onnx_error"] <= row["tolerance"]
+        assert row["signal_to_noise_db"] > 35
+    (loss,) = content["losses"].values()
+    assert loss["signal_to_noise_db"] >= loss["least_signal_to_noise_db"]
+    table = run("verify", "melgan", *reference, "--precision", "fp16", "--tolerance", 1e-6)
+    assert table.returncode == 1
+    assert "FAILED" in table.stdout
+    assert "fp16 against the float32 graph" in table.stdout
+
+
 def test_a_missing_checkpoint_is_one_line_and_exit_code_1(tmp_path):
     result = run("voice", "fastspeech2", "--name", "x", "--checkpoint", tmp_path / "no", "--repository", tmp_path / "r")
     assert result.returncode == 1

@@ -28,7 +28,7 @@ from export.inference import run_onnx
 from export.manifest import manifest, sha256, text
 from export.mel import MelFormat
 from export.onnx_export import IR_VERSION, OPSET, export_stage
-from export.specs import FLOATS, Axis, DType, Precision, StageSpec, TensorSpec
+from export.specs import FLOATS, Axis, DType, Precision, StageKind, StageSpec, TensorSpec
 from export.vocoders.hifigan import HiFiGANConfig
 from export.vocoders.melgan import MelGAN, MelGANConfig
 from export.vocoders.nsf import F0Scale
@@ -101,14 +101,15 @@ def types(graph):
 
 
 def test_every_kind_of_stage_is_close_to_float32_and_computes_products_in_float16_and_sensitive_things_not(exported):
-    _, accuracy, folder = exported
+    stage, accuracy, folder = exported
     loss = accuracy.losses[Precision.FP16]
     assert loss.signal_to_noise_db >= LEAST_SNR
     found = types(onnx.load(folder / "model.fp16.onnx").graph)
     in_float16 = Counter(node.op_type for node, kinds in found if TensorProto.FLOAT16 in kinds)
     assert in_float16.keys() & {"Conv", "MatMul"}
     assert not in_float16.keys() & WIDE
-    assert not [node.name for node, kinds in found if node.op_type in ("Conv", "LSTM") and TensorProto.FLOAT in kinds]
+    wide = [node.name for node, kinds in found if node.op_type in ("Conv", "LSTM") and TensorProto.FLOAT in kinds]
+    assert len(wide) <= (stage.spec.kind is StageKind.VOCODER)
     assert (folder / "model.fp16.onnx").stat().st_size < (folder / "model.onnx").stat().st_size
 
 
@@ -126,13 +127,15 @@ def test_nothing_is_cast_twice_or_to_and_fro_or_in_a_loop_without_need(exported)
 
 
 def model_of(nodes, constants=(), shape=("batch", "time", 8), output=None):
-    """A graph from x to y."""
+    """A graph from x to y, where z is x after a first layer."""
     inputs, outputs = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)]
         for name, dims in (("x", shape), ("y", output or shape))
     )
+    constants = [*constants, ("identity", np.eye(8))]
     made = [numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in constants]
-    graph = helper.make_graph(nodes, "graph", inputs, outputs, made)
+    first = helper.make_node("MatMul", ["x", "identity"], ["z"])
+    graph = helper.make_graph([first, *nodes], "graph", inputs, outputs, made)
     return inferred(helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION))
 
 
@@ -146,7 +149,7 @@ def stage_of():
 
 
 def test_a_graph_that_overflows_in_float16_is_refused_though_onnx_runtime_does_not_show_it():
-    nodes = [helper.make_node("MatMul", ["x", "up"], ["large"]), helper.make_node("MatMul", ["large", "down"], ["y"])]
+    nodes = [helper.make_node("MatMul", ["z", "up"], ["large"]), helper.make_node("MatMul", ["large", "down"], ["y"])]
     large = model_of(nodes, [("up", np.full((8, 8), 3e4)), ("down", np.full((8, 8), 1e-4))])
     inputs = {"x": np.full((1, 4, 8), 2.0, dtype=np.float32)}
     assert np.isfinite(run_onnx(to_half(large).SerializeToString(), inputs)["y"]).all()
@@ -158,12 +161,12 @@ def test_a_graph_that_overflows_in_float16_is_refused_though_onnx_runtime_does_n
 def test_a_graph_that_loses_too_much_in_float16_is_refused():
     # What is left of the difference of two large numbers.
     nodes = [
-        helper.make_node("MatMul", ["x", "identity"], ["same"]),
+        helper.make_node("MatMul", ["z", "identity"], ["same"]),
         helper.make_node("Add", ["same", "offset"], ["shifted"]),
         helper.make_node("MatMul", ["shifted", "identity"], ["again"]),
         helper.make_node("Sub", ["again", "offset"], ["y"]),
     ]
-    lossy = model_of(nodes, [("identity", np.eye(8)), ("offset", [300.0])])
+    lossy = model_of(nodes, [("offset", [300.0])])
     with pytest.raises(SpecError, match="in float16 y of vocoder is off by"):
         in_half(stage_of(), lossy)
 
@@ -183,9 +186,17 @@ def kinds_of(proto, *names):
     return [values.type(name) for name in names]
 
 
+def test_the_first_layer_is_computed_in_float32():
+    nodes = [helper.make_node("MatMul", ["z", "weight"], ["product"]), helper.make_node("Identity", ["product"], ["y"])]
+    assert kinds_of(model_of(nodes, [("weight", np.eye(8))]), "z", "product") == [
+        TensorProto.FLOAT,
+        TensorProto.FLOAT16,
+    ]
+
+
 def test_numbers_that_float16_does_not_have_stay_in_float32():
     nodes = [
-        helper.make_node("MatMul", ["x", "weight"], ["product"]),
+        helper.make_node("MatMul", ["z", "weight"], ["product"]),
         helper.make_node("Mul", ["product", "million"], ["large"]),
         helper.make_node("MatMul", ["large", "tiny"], ["y"]),
     ]
@@ -195,7 +206,7 @@ def test_numbers_that_float16_does_not_have_stay_in_float32():
 
 def test_what_is_joined_with_a_float32_value_becomes_float32():
     nodes = [
-        helper.make_node("MatMul", ["x", "weight"], ["product"]),
+        helper.make_node("MatMul", ["z", "weight"], ["product"]),
         helper.make_node("CumSum", ["x", "axis"], ["phase"]),
         helper.make_node("Concat", ["product", "phase"], ["both"], axis=2),
         helper.make_node("Transpose", ["both"], ["y"], perm=[0, 1, 2]),
@@ -213,7 +224,7 @@ STEP = st.tuples(st.sampled_from([*UNARY, *BINARY, "MatMul", "Clip"]), st.intege
 @given(st.lists(STEP, min_size=1, max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_any_graph_of_these_operators_has_types_that_fit_and_computes_nearly_the_same(steps):
-    names, nodes = ["x"], [helper.make_node("Tanh", ["x"], ["v0"])]
+    names, nodes = ["x"], [helper.make_node("Tanh", ["z"], ["v0"])]
     names.append("v0")
     for number, (kind, first, second) in enumerate(steps, start=1):
         inputs = [names[first % len(names)]]

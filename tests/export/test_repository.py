@@ -13,6 +13,7 @@ from export.errors import ExportError
 from export.families.fastspeech2 import demo
 from export.families.fastspeech2.stages import melgan_spec, sample
 from export.repository import write_voice
+from export.specs import Precision
 from export.voice import VoiceFile
 
 
@@ -61,6 +62,25 @@ def test_a_voice_is_described_beside_its_stages(repository):
 
 def test_a_voice_may_be_exported_again_from_its_own_checkpoint(tmp_path, repository):
     write(bundle(tmp_path), repository)
+
+
+def graphs(repository):
+    return sorted(path.name for path in (repository / "anna_melgan" / "1").glob("*.onnx"))
+
+
+def test_precisions_that_are_no_longer_asked_for_are_taken_away_and_no_config_names_them(tmp_path, repository):
+    card = repository / "anna_melgan" / "configs" / "h100.pbtxt"
+    assert graphs(repository) == ["model.fp16.onnx", "model.onnx"]
+    assert 'default_model_filename: "model.fp16.onnx"' in card.read_text()
+    told = write(bundle(tmp_path).only([Precision.FP32]), repository)
+    assert graphs(repository) == ["model.onnx"]
+    assert "removed anna_melgan/1/model.fp16.onnx, a precision that the stage is not to have" in told
+    assert 'default_model_filename: "model.onnx"' in card.read_text()
+
+
+def test_a_precision_that_no_stage_has_is_refused(tmp_path):
+    with pytest.raises(ExportError, match="can be had in int8: leave out --precision int8"):
+        bundle(tmp_path).only([Precision.FP16, Precision.INT8])
 
 
 def test_another_checkpoint_does_not_take_a_voices_name_unasked(tmp_path, repository):
