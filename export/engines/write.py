@@ -55,7 +55,7 @@ def write_engines(
     with changing(repository) as change:
         for voice in voices:
             for role in VoiceFile.read(repository / voice / VOICE).voice.stages:
-                _write_stage(change, voice, _spec(repository / f"{voice}_{role}" / "1"), profile, workshop, report)
+                _write_stage(change, voice, role, profile, workshop, report)
         models = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
         forms.complete(change, models, name)
         for path in _others(repository, name):
@@ -66,20 +66,22 @@ def write_engines(
 def _write_stage(
     change: Change,
     voice: str,
-    spec: StageSpec,
+    role: str,
     profile: Profile,
     workshop: Workshop,
     report: Callable[[str], None],
 ) -> None:
-    model = f"{voice}_{spec.role}"
+    model = f"{voice}_{role}"
+    folder = change.repository / model / "1"
+    spec, exported = _manifest(folder / forms.MANIFEST)
     file = spec.file_name(profile.precision)
     precision = spec.files()[file]
     if spec.kind is StageKind.STYLE or precision is Precision.INT8:
         report(f"{model} stays ONNX: {'it is small' if spec.kind is StageKind.STYLE else 'it computes in int8'}")
         return
-    onnx = change.repository / model / "1" / file
-    if not onnx.is_file():
-        raise EngineError(f"{onnx} is missing: export the voice {voice} again")
+    onnx = folder / file
+    if not onnx.is_file() or plans.sha256(onnx) != exported.get(file):
+        raise EngineError(f"{onnx} is missing or not what was exported: export the voice {voice} again")
     shapes = optimisation_profiles(spec, profile.serving(spec.kind))
     report(f"building {model} of {file}")
     begin = time.monotonic()
@@ -111,14 +113,15 @@ def _write_stage(
     report(f"built {model}: {len(data) / 1e6:.1f} MB in {seconds} s")
 
 
-def _spec(folder: Path) -> StageSpec:
-    """What a stage's manifest says of it. Raises `EngineError`."""
-    path = folder / forms.MANIFEST
+def _manifest(path: Path) -> tuple[StageSpec, dict[str, str]]:
+    """A stage's specification, and the SHA-256 of its ONNX files by their names. Raises `EngineError`."""
     try:
-        return StageSpec.from_dict(json.loads(path.read_text(encoding="utf-8"))["spec"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = {name: file["sha256"] for name, file in content["files"].items()}
+        return StageSpec.from_dict(content["spec"]), files
     except OSError as error:
         raise EngineError(f"{path} cannot be read ({error.strerror}): export the voice again") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineError(f"{path} is of another version: export the voice again") from error
 
 
