@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from export.accuracy import Accuracy
+from export.engines.forms import MANIFEST
 from export.onnx_export import IR_VERSION, OPSET
 from export.specs import Precision, StageSpec
 from server.plans import sha256
 
-FILE_NAME = "manifest.json"
+FILE_NAME = MANIFEST
 
 
 def checksums(files: Sequence[Path]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from export.change import Change
 from server.plans import FILE_NAME, PLAN_NAME, SUFFIX, Plan, PlanError
 
+# Beside the ONNX files of a stage: what they were made of, their hashes, and the specification.
 MANIFEST = "manifest.json"
 
 

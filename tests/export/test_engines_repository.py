@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -238,6 +239,12 @@ def test_the_command_starts_without_pytorch_and_says_where_to_build_without_tens
     assert result.returncode == 1
     assert result.stderr.startswith("error: there is no TensorRT for Python here: build in the image that serves")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_other_commands_say_that_they_need_pytorch():
+    result = run("configs", "--check")
+    assert result.returncode == 1
+    assert re.fullmatch(r"error: \w+ is missing, without which there is only `engines`: .*\n", result.stderr)
 
 
 def test_the_command_needs_a_gpu(repository, monkeypatch, capsys):
