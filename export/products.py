@@ -116,17 +116,17 @@ class _Rewriting:
         pads = options.get("pads", [0] * 4)
         left, right = (pads[1], pads[3]) if flat else (pads[0], pads[1])
         if left or right:
-            zero = self._constant(f"{node.input[0]}.zero", self.steps[node.input[0]].zero)
-            ends = self._constant(f"pads_{left}_{right}", np.array([left, right]))
-            x = self._add("Pad", [x, ends, zero, self._axis(axis)], f"{node.name}.padded")
+            zero = self._constant(f"{node.input[0]}/zero", self.steps[node.input[0]].zero)
+            ends = self._constant(f"pads/{left}/{right}", np.array([left, right]))
+            x = self._add("Pad", [x, ends, zero, self._axis(axis)], f"{node.name}/padded")
         if taps > 1:
             apart = options.get("dilations", [1])[-1]
             shifted = [
-                self._slice(x, f"{node.name}.tap{i}", i * apart, (taps - 1 - i) * apart, axis) for i in range(taps)
+                self._slice(x, f"{node.name}/tap{i}", i * apart, (taps - 1 - i) * apart, axis) for i in range(taps)
             ]
-            x = self._add("Concat", shifted, f"{node.name}.taps", axis=axis + 1)
+            x = self._add("Concat", shifted, f"{node.name}/taps", axis=axis + 1)
         matrix = weight.reshape(outputs, inputs, taps).transpose(2, 1, 0).reshape(taps * inputs, outputs)
-        product = self._product(node, x, matrix, f"{node.name}.rows")
+        product = self._product(node, x, matrix, f"{node.name}/rows")
         self._add("Transpose", [product], node.output[0], perm=columns)
 
     def _product(self, node: onnx.NodeProto, x: str, matrix: Array, output: str) -> str:
@@ -134,35 +134,35 @@ class _Rewriting:
         scale = np.maximum(np.abs(matrix).max(0) / 127, 1e-12).astype(np.float32)
         rounded = np.rint(matrix / scale).astype(np.int8)
         weight = [
-            self._constant(f"{node.input[1]}.int8", rounded),
-            self._constant(f"{node.input[1]}.scale", scale),
+            self._constant(f"{node.input[1]}/int8", rounded),
+            self._constant(f"{node.input[1]}/scale", scale),
         ]
         factors = [
-            self._add("DequantizeLinear", [x, *self._scale_and_zero(node.input[0])], f"{node.name}.x"),
-            self._add("DequantizeLinear", weight, f"{node.name}.weight", axis=1),
+            self._add("DequantizeLinear", [x, *self._scale_and_zero(node.input[0])], f"{node.name}/x"),
+            self._add("DequantizeLinear", weight, f"{node.name}/weight", axis=1),
         ]
         if len(node.input) < 3:
             return self._add("MatMul", factors, output)
-        return self._add("Add", [self._add("MatMul", factors, f"{node.name}.product"), node.input[2]], output)
+        return self._add("Add", [self._add("MatMul", factors, f"{node.name}/product"), node.input[2]], output)
 
     def _in_int8(self, name: str, order: tuple[int, ...] = ()) -> str:
         """A tensor in int8, its axes in this order."""
         if (name, order) not in self._written:
-            x = self._add("Transpose", [name], f"{name}.rows", perm=order) if order else name
-            self._written[name, order] = self._add("QuantizeLinear", [x, *self._scale_and_zero(name)], f"{x}.int8")
+            x = self._add("Transpose", [name], f"{name}/rows", perm=order) if order else name
+            self._written[name, order] = self._add("QuantizeLinear", [x, *self._scale_and_zero(name)], f"{x}/int8")
         return self._written[name, order]
 
     def _scale_and_zero(self, name: str) -> list[str]:
         steps = self.steps[name]
-        return [self._constant(f"{name}.scale", steps.scale), self._constant(f"{name}.zero", steps.zero)]
+        return [self._constant(f"{name}/scale", steps.scale), self._constant(f"{name}/zero", steps.zero)]
 
     def _slice(self, x: str, output: str, left: int, right: int, axis: int) -> str:
-        start = self._constant(f"from_{left}", np.array([left]))
-        end = self._constant(f"to_{right}", np.array([-right if right else _END]))
+        start = self._constant(f"from/{left}", np.array([left]))
+        end = self._constant(f"to/{right}", np.array([-right if right else _END]))
         return self._add("Slice", [x, start, end, self._axis(axis)], output)
 
     def _axis(self, axis: int) -> str:
-        return self._constant(f"axis_{axis}", np.array([axis]))
+        return self._constant(f"axis/{axis}", np.array([axis]))
 
     def _constant(self, name: str, value: Any) -> str:
         self.constants[name] = np.asarray(value)

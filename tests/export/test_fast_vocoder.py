@@ -121,7 +121,7 @@ def test_a_quantisation_that_does_nothing_or_too_much_is_refused(wanted, message
 
 def test_calibration_needs_the_voices_symbols(chain):
     with pytest.raises(CheckpointError, match="has no symbol"):
-        calibration.mels(chain["encoder"], chain["decoder"], {"sil": 1})
+        calibration.spoken((chain["encoder"], chain["decoder"]), {"sil": 1})
 
 
 def test_the_voice_offers_the_fast_vocoder_and_its_ensemble_keeps_the_balanced_one(repository):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -102,24 +103,21 @@ def specs(acoustic: FastSpeech2Config, vocoder: MelGANConfig) -> tuple[StageSpec
 def load_stages(checkpoint: Checkpoint) -> tuple[Stage, ...]:
     """The stages of a loaded checkpoint, in the order of `specs`. Raises `CheckpointError`."""
     encoder = Stage(encoder_spec(checkpoint.config), checkpoint.encoder, sample)
-    alignments = partial(calibration.alignments, encoder, checkpoint.symbols)
-    decoder = Stage(
-        decoder_spec(checkpoint.config),
-        checkpoint.decoder,
-        sample,
-        Quantization(_DECODER_LAYERS, alignments, least_snr=25.0),
-    )
-    vocoder = ServedMelGAN(checkpoint.vocoder)
-    real_mels = partial(calibration.mels, encoder, decoder, checkpoint.symbols)
+    decoder = Stage(decoder_spec(checkpoint.config), checkpoint.decoder, sample)
+    vocoder = Stage(melgan_spec(checkpoint.vocoder_config), ServedMelGAN(checkpoint.vocoder), sample)
+    spoken = cache(partial(calibration.spoken, (encoder, decoder, vocoder), checkpoint.symbols))
+
+    def alignments() -> list[Arrays]:
+        return [one[decoder.spec.role] for one in spoken()]
+
+    def mels() -> list[Arrays]:
+        return calibration.equally_long([one[vocoder.spec.role] for one in spoken()])
+
+    fast = melgan_spec(checkpoint.vocoder_config, FAST, (Precision.INT8,))
     return (
         style_stage(),
         encoder,
-        decoder,
-        Stage(melgan_spec(checkpoint.vocoder_config), vocoder, sample),
-        Stage(
-            melgan_spec(checkpoint.vocoder_config, FAST, (Precision.INT8,)),
-            vocoder,
-            sample,
-            Quantization(_FAST_LAYERS, real_mels, 15.0, Form.CONVOLUTIONS),
-        ),
+        replace(decoder, quantization=Quantization(_DECODER_LAYERS, alignments, least_snr=25.0)),
+        vocoder,
+        Stage(fast, vocoder.module, sample, Quantization(_FAST_LAYERS, mels, 15.0, Form.CONVOLUTIONS)),
     )
