@@ -123,7 +123,16 @@ def _tried(result: dict[str, Any]) -> str:
         for layout in system["tried"]
     ]
     clients = " and ".join(map(str, result["plan"]["trials"]))
-    head = ("system", "processes", "at once", "threads", "batch", "kernels", "used for", f"audio s per s at {clients} clients")
+    head = (
+        "system",
+        "processes",
+        "at once",
+        "threads",
+        "batch",
+        "kernels",
+        "used for",
+        f"audio s per s at {clients} clients",
+    )
     return table(head, rows) if rows else ""
 
 
