@@ -52,7 +52,8 @@ def build(
             profile.set_shape(name, shape["min"], shape["opt"], shape["max"])
         if config.add_optimization_profile(profile) < 0:
             raise EngineError(f"TensorRT does not take the shapes of {onnx.name}: {_listed(complaints)}")
-    if not config.set_timing_cache(config.create_timing_cache(cache), False):
+    timings = config.create_timing_cache(cache)
+    if timings is None or not config.set_timing_cache(timings, False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
     config.progress_monitor = _monitor(trt, progress)
     plan = _interruptible(builder, network, config, progress)

@@ -27,3 +27,8 @@ def load() -> Any:
         "there is no TensorRT for Python here: build in the image that serves, with docker/build-engines, "
         'or install exactly the version of its server (pip install "tensorrt==…")'
     )
+
+
+def version(trt: Any) -> str:
+    """The version as its library tells it, 10.14.1.48: the package may be 10.14.1.48.post1."""
+    return ".".join(trt.__version__.split(".")[:4])

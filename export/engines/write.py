@@ -13,7 +13,7 @@ from typing import Any
 
 from export import configs
 from export.change import Change, changing
-from export.engines import forms
+from export.engines import forms, library
 from export.engines.builder import BuildOptions, build
 from export.engines.progress import Progress
 from export.engines.shapes import optimisation_profiles
@@ -95,7 +95,7 @@ def _write_stage(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     plan = Plan(
-        tensorrt=workshop.trt.__version__,
+        tensorrt=library.version(workshop.trt),
         gpu=workshop.gpu.name,
         compute_capability=workshop.gpu.compute_capability,
         gpu_memory=workshop.gpu.memory,

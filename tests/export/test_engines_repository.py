@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import tensorrt_rtx_bindings as trt
+import tensorrt_rtx_libs
 import typer
 from google.protobuf import text_format
 from hypothesis import given, settings
@@ -32,6 +33,7 @@ from export.profile_values import PROFILES
 from export.profiles import Serving
 from export.repository import superfluous
 from export.specs import Axis, StageSpec
+from server.engines import library_version
 from server.hardware import Gpu
 from server.plans import Contents, Plan
 
@@ -278,6 +280,13 @@ def test_the_command_builds_for_the_card_that_is_there(repository, monkeypatch, 
     engines(["anna"], repository, level=0)
     assert capsys.readouterr().out.endswith("serve with --profile h100\n")
     assert Plan.read(repository / "anna_melgan" / "1" / "plan.json").profile == "h100"
+
+
+def test_a_packages_version_is_told_as_its_library_tells_it():
+    assert library.version(SimpleNamespace(__version__="10.14.1.48.post1")) == "10.14.1.48"
+    assert library.version(trt) == library_version(
+        str(next(Path(tensorrt_rtx_libs.__file__).parent.glob("libtensorrt_rtx.so.*")))
+    )
 
 
 def test_a_tensorrt_that_is_too_old_is_refused(monkeypatch):
