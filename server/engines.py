@@ -36,7 +36,10 @@ def choose(
     built = {config.stem for config in repository.glob(f"*/configs/*{SUFFIX}.pbtxt")}
     if config_name is None or not built:
         return Form(config_name)
-    found = next(_differences(repository, config_name, built, backends, gpus, tensorrt or library_version), None)
+    try:
+        found = next(_differences(repository, config_name, built, backends, gpus, tensorrt or library_version), None)
+    except OSError as error:
+        found = f"{error.filename} cannot be read ({error.strerror})"
     if found is None:
         return Form(config_name + SUFFIX, "TensorRT")
     known = models.voices(repository)

@@ -66,8 +66,12 @@ class Plan:
         """Read a `plan.json`. Raises `PlanError`."""
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            own = {"onnx": Contents(**content["onnx"]), "plan": Contents(**content["plan"])}
-            return cls(**{**content, **own})
+            onnx, plan = (Contents(**content[name]) for name in ("onnx", "plan"))
+            made = cls(**{**content, "onnx": onnx, "plan": plan})
+            compared = (made.tensorrt, made.gpu, made.compute_capability, made.profile)
+            if not all(isinstance(text, str) for text in (*compared, onnx.name, onnx.sha256, plan.name, plan.sha256)):
+                raise TypeError("not a text")
+            return made
         except OSError as error:
             raise PlanError(f"{path} cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError):

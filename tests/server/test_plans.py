@@ -86,6 +86,11 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:4])
 
 
+def swap_for_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 MISFITS: dict[str, tuple[Callable[[Planned], Any], str]] = {
     "another TensorRT": (
         lambda it: it.describe(tensorrt="10.12.0.36"),
@@ -118,8 +123,16 @@ MISFITS: dict[str, tuple[Callable[[Planned], Any], str]] = {
         lambda it: (it.vocoder / "plan.json").write_text("[1]"),
         "anna_melgan has a plan of which nothing is known",
     ),
+    "a description of numbers": (
+        lambda it: it.describe(tensorrt=10),
+        "anna_melgan has a plan of which nothing is known",
+    ),
+    "a config that is a folder": (
+        lambda it: swap_for_a_folder(it.vocoder.parent / "configs" / "h100_tensorrt.pbtxt"),
+        "anna_melgan has no h100_tensorrt.pbtxt",
+    ),
     "a description that is a folder": (
-        lambda it: ((it.vocoder / "plan.json").unlink(), (it.vocoder / "plan.json").mkdir()),
+        lambda it: swap_for_a_folder(it.vocoder / "plan.json"),
         "anna_melgan has a plan of which nothing is known",
     ),
     "a config without a plan": (
