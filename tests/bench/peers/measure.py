@@ -45,9 +45,9 @@ class Plan:
     trial_window: float = 2.5
     shares: tuple[float, ...] = (0.5, 0.8, 1.1)
     open_rounds: int = 2
-    open_seconds: float = 10.0
-    open_requests: int = 15
-    open_most: float = 25.0
+    open_seconds: float = 8.0
+    open_requests: int = 12
+    open_most: float = 16.0
     limit: float = 30.0
     compared: int = 3
 

