@@ -107,6 +107,5 @@ def test_the_tables_for_people_name_the_load(rows):
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_a_picture_is_made_of_whatever_was_measured(tmp_path, rows, count):
-    pytest.importorskip("matplotlib", reason="needs the extra `bench`")
     plot(rows[:count], tmp_path / "summary.png")
     assert (tmp_path / "summary.png").read_bytes().startswith(b"\x89PNG")
