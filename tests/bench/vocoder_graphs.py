@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from bench.figures import table
+from bench.graph_times import THREADS, Race
 from export.bundle import Stage
 from export.families.fastspeech2 import demo
 from export.families.fastspeech2.checkpoint import load
@@ -19,11 +17,10 @@ from export.families.fastspeech2.stages import melgan_spec, sample
 from export.onnx_export import export_stage
 
 FRAMES = (64, 128, 256, 320)
-THREADS = (1, 2)
 
 
 def measure(repository: Path, runs: int) -> list[dict[str, Any]]:
-    """Medians of interleaved runs: CPU seconds of the calling thread for one thread, wall seconds for two."""
+    """Medians of interleaved runs, as `Race` takes them."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         published = Path(folder, "model.onnx")
         vocoder = load(repository.parent / demo.DIRECTORY).vocoder
@@ -37,25 +34,11 @@ def measure(repository: Path, runs: int) -> list[dict[str, Any]]:
 
 
 def _rows(graphs: dict[str, Path], threads: int, runs: int) -> list[dict[str, Any]]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = ["CPUExecutionProvider"]
-    sessions = {name: onnxruntime.InferenceSession(str(path), options, providers) for name, path in graphs.items()}
-    clock = time.thread_time if threads == 1 else time.perf_counter
+    race = Race(graphs, threads)
     rows = []
     for frames in FRAMES:
         mel = np.random.default_rng(frames).standard_normal((1, frames, 80)).astype(np.float32)
-        taken: dict[str, list[float]] = {name: [] for name in graphs}
-        for turn in range(runs + 2):
-            for name, session in sessions.items():
-                begin = clock()
-                session.run(None, {"mel": mel})
-                if turn >= 2:
-                    taken[name].append(clock() - begin)
-        medians = {name: statistics.median(times) for name, times in taken.items()}
-        rows.append({"threads": threads, "frames": frames, "seconds": medians})
+        rows.append({"threads": threads, "frames": frames, "seconds": race.medians({"mel": mel}, runs)})
     return rows
 
 
