@@ -49,7 +49,10 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage specification, the module that computes it, what makes inputs for it, and what of it is in int8."""
+    """A stage specification, the module that computes it, what makes inputs for it, and what of it is in int8.
+
+    A stage with a `quantization` can be had in int8 even where its specification does not name that.
+    """
 
     spec: StageSpec
     module: nn.Module
@@ -60,9 +63,15 @@ class Stage:
         """Random valid inputs."""
         return self.sampler(self.spec, batch, lengths, generator)
 
+    @property
+    def possible(self) -> tuple[Precision, ...]:
+        """Every precision that it can be had in."""
+        named = self.spec.precisions
+        return named if self.quantization is None or Precision.INT8 in named else (*named, Precision.INT8)
+
     def only(self, precisions: Collection[Precision]) -> Stage:
         """The stage without files but the first and those of `precisions`."""
-        first, *others = self.spec.precisions
+        first, *others = self.possible
         kept = (first, *(precision for precision in others if precision in precisions))
         return replace(self, spec=replace(self.spec, precisions=kept))
 
@@ -89,7 +98,7 @@ def narrowed(stages: Sequence[Stage], precisions: Collection[Precision]) -> tupl
 
     Raises `ExportError` for a precision that none of them has.
     """
-    known = {precision for stage in stages for precision in stage.spec.precisions}
+    known = {precision for stage in stages for precision in stage.possible}
     if missing := [precision.value for precision in precisions if precision not in known]:
         raise ExportError(f"nothing of this can be had in {missing[0]}: leave out --precision {missing[0]}")
     return tuple(stage.only(precisions) for stage in stages)

@@ -162,12 +162,12 @@ _CPU = Profile(
     why={
         "encoder": "a few milliseconds a clause",
         "decoder": "the same",
-        "vocoder": "two thirds of the work: two windows, of one request or of two, are vocoded at once, each by half of the "
-        "cores",
+        "vocoder": "two thirds of the work: two windows, of one or of two requests, are vocoded at once, each by half "
+        "of the cores",
         "style": "the same",
         "text_frontend_instances": "150 MB of dictionaries a process, and the stages are the bottleneck",
-        "precision": "several times as fast where processors have instructions for it, and each stage that has it was judged "
-        "by ear; float16 would be emulated",
+        "precision": "several times as fast where processors have instructions for it, and each stage that has it was "
+        "judged by ear; float16 would be emulated",
         "session": "a clause is as long as it is, and ONNX Runtime would keep a plan for every length there ever was",
         "batching": "a batch takes as long as its clauses one after the other, and the padding comes on top; while "
         "requests of different lengths wait, Triton's batcher also keeps a core busy",

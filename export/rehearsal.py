@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from export.bundle import Arrays, Stage
 from export.inference import in_double
 from export.specs import Axis, StageKind
+
+
+def sentence(units: npt.NDArray[np.int32]) -> Arrays:
+    """An encoder's inputs for one sentence, spoken without controls; units [T, features]."""
+    return {
+        "units": units[None],
+        "unit_lengths": np.array([[len(units)]], dtype=np.int32),
+        "pitch": np.zeros((1, 1), dtype=np.float32),
+        "contour": np.ones((1, 1), dtype=np.float32),
+    }
 
 
 def rehearse(stages: Sequence[Stage], units: Arrays | None = None) -> dict[str, Arrays]:

@@ -57,8 +57,8 @@ class Voice:
     `speakers` and `emotions` begin with the one that a request gets which names none. `qualities` maps each quality the
     voice has to the role of its vocoder stage, best first. `mel` is what its decoder makes. `max_units` is the longest
     clause in linguistic units; `unit_bucket` and `frame_bucket` are what lengths are rounded up to where clauses are to
-    share a batch, and `frame_step` is what a frame axis must be a multiple of in any case; `frame_lead` and `frame_tail`
-    are how many frames before and after it a vocoder's sample depends on (its receptive field).
+    share a batch, and `frame_step` is what a frame axis must be a multiple of in any case; `frame_lead` and
+    `frame_tail` are how many frames before and after it a vocoder's sample depends on (its receptive field).
     """
 
     name: str

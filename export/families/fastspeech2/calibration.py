@@ -9,7 +9,7 @@ import numpy as np
 
 from export.bundle import Arrays, Stage
 from export.errors import CheckpointError
-from export.rehearsal import rehearse
+from export.rehearsal import rehearse, sentence
 
 # One sentence a line, as the symbols that the text front end makes of it.
 SENTENCES = Path(__file__).with_name("calibration.txt")
@@ -24,16 +24,10 @@ def spoken(stages: Sequence[Stage], symbols: dict[str, int]) -> list[dict[str, A
     return [rehearse(stages, _units(line.split(), symbols)) for line in lines]
 
 
-def _units(sentence: list[str], symbols: dict[str, int]) -> Arrays:
-    if missing := set(sentence) - set(symbols):
+def _units(words: list[str], symbols: dict[str, int]) -> Arrays:
+    if missing := set(words) - set(symbols):
         raise CheckpointError(f"the checkpoint has no symbol {sorted(missing)[0]}, which calibration needs")
-    units = np.array([symbols[symbol] for symbol in sentence], dtype=np.int32)
-    return {
-        "units": units[None, :, None],
-        "unit_lengths": np.array([[units.size]], dtype=np.int32),
-        "pitch": np.zeros((1, 1), dtype=np.float32),
-        "contour": np.ones((1, 1), dtype=np.float32),
-    }
+    return sentence(np.array([[symbols[symbol]] for symbol in words], dtype=np.int32))
 
 
 def equally_long(mels: Sequence[Arrays]) -> list[Arrays]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from export.bundle import Stage
+from export.bundle import Arrays, Quantization, Stage
 from export.families.sambert.acoustic_stages import decoder_stage, encoder_stage
+from export.families.sambert.calibration import spoken
 from export.families.sambert.decoder import Decoder
 from export.families.sambert.voice import SambertVoice
 from export.mel import kantts_format
@@ -17,6 +18,10 @@ from export.vocoders.served import served
 from export.vocoders.vocoder import Vocoder, vocoder_stage
 
 HIFIGAN = "hifigan"
+# The wide layers, at few samples a second; noise of the later ones would be heard as hiss.
+_WIDE = ("input.", "upsamples.0.", "stages.0.")
+# With a source, the generator is a part of the vocoder.
+_INT8_LAYERS = (*_WIDE, *(f"generator.{name}" for name in _WIDE))
 # Channels that `SourceTrack` appends.
 _TRACK = 2
 
@@ -39,7 +44,12 @@ def load_stages(voice: SambertVoice) -> tuple[tuple[Stage, ...], Vocoder]:
     """Encoder, decoder and vocoder in the order in which a clause passes them, and what the vocoder is."""
     vocoder = served(voice.generator, kantts_format(voice.files.audio), (), voice.f0)
     stages = (encoder_stage(voice.encoder), decoder_of(voice), vocoder_stage(vocoder, HIFIGAN))
-    return stages, vocoder
+
+    def mels() -> list[Arrays]:
+        return [one[HIFIGAN] for one in spoken(stages, voice.symbols)]
+
+    *acoustic, last = stages
+    return (*acoustic, replace(last, quantization=Quantization(_INT8_LAYERS, mels, least_snr=20.0))), vocoder
 
 
 def decoder_of(voice: SambertVoice) -> Stage:
