@@ -6,7 +6,7 @@ import asyncio
 import re
 import struct
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -128,13 +128,13 @@ def open_loop(address: str, texts: Sequence[str], rate: float, seconds: float, l
 class Door:
     """A model that speaks, the front door if no other is named, over a few connections; a stream for each request.
 
-    `voice` is for the front door; without it, its default speaks.
+    `voice` and `quality` are for the front door; without them, its defaults answer.
     """
 
-    def __init__(self, address: str, model: str = "tts", voice: str = "") -> None:
+    def __init__(self, address: str, model: str = "tts", voice: str = "", quality: str = "") -> None:
         self._address = address
         self._model = model
-        self._voice = voice
+        self._asked = {"VOICE": voice, "QUALITY": quality}
         self._channels: list[Any] = []
         self._stubs: list[Any] = []
         self._next = 0
@@ -157,7 +157,7 @@ class Door:
         stub = self._stubs[self._next % CHANNELS]
         refusal: Refused | None = None
         try:
-            request = _request(self._model, text, self._voice, limit)
+            request = _request(self._model, {"TEXT": text, **self._asked}, limit)
             async for response in stub.ModelStreamInfer(_once(request), timeout=limit + 10.0):
                 if response.error_message:
                     refusal = Refused(*_split(response.error_message), time.perf_counter())
@@ -174,9 +174,9 @@ async def _once(message: Any) -> Any:
     yield message
 
 
-def _request(model: str, text: str, voice: str, limit: float) -> Any:
+def _request(model: str, inputs: Mapping[str, str], limit: float) -> Any:
     message = service_pb2.ModelInferRequest(model_name=model)
-    for name, value in (("TEXT", text), ("VOICE", voice)):
+    for name, value in inputs.items():
         if value:
             data = value.encode()
             message.inputs.add(name=name, datatype="BYTES", shape=[1])

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 Mel = npt.NDArray[np.float32]
 
-# How much longer each of the first windows is than the one before. Two are vocoded at once: a vocoder that is four times
-# as fast as speech has made the next one before this one has been heard.
+# How much longer each of the first windows is than the one before. Two are vocoded at once: a vocoder that is four
+# times as fast as speech has made the next one before this one has been heard.
 _GROWTH = 4
 
 

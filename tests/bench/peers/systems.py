@@ -145,10 +145,11 @@ async def _bare(words: tuple[str, ...], place: Place, layout: Layout) -> AsyncIt
 
 
 @asynccontextmanager
-async def _served(model: str, place: Place, layout: Layout) -> AsyncIterator[Running]:
+async def _served(name: str, place: Place, layout: Layout) -> AsyncIterator[Running]:
     server = place.server()
     assert server.pid is not None
-    async with Door(server.address.grpc, model) as speaker:
+    model, _, quality = name.partition("-")
+    async with Door(server.address.grpc, model, quality=quality) as speaker:
         yield Running(speaker, (server.pid,))
 
 
@@ -193,5 +194,6 @@ SYSTEMS = (
         tuple(Layout(threads, chains, batch) for batch in (1, 2, 4) for threads, chains in ((1, 2), (2, 1))),
     ),
     System("tts", "this service, streaming", _with(_served, "tts")),
+    System("tts-fast", "the same in the quality fast", _with(_served, "tts-fast")),
     System("demo", "this service, ensemble", _with(_served, "demo")),
 )
