@@ -44,7 +44,7 @@ class Plan:
     trials: tuple[int, ...] = (1, 8)
     trial_window: float = 2.5
     shares: tuple[float, ...] = (0.5, 0.8, 1.1)
-    open_rounds: int = 2
+    open_rounds: int = 1
     open_seconds: float = 8.0
     open_requests: int = 12
     open_most: float = 16.0
