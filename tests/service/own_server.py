@@ -67,6 +67,12 @@ class Copy:
             for file in (*made.rglob("*.pbtxt"), *made.rglob("voice.json")):
                 file.write_text(file.read_text("utf-8").replace(f'"{VOICE}', f'"{name}'), "utf-8")
 
+    def damage(self, model: str) -> None:
+        """Make every form of a stage what no server can load."""
+        for file in (self.folder / model / "1").glob("*.onnx"):
+            file.unlink()  # it may be the original, too
+            file.write_bytes(b"not a model")
+
     def add_gate(self) -> Path:
         """While the file that this returns exists, requests stop at the aligner."""
         version = self.folder / "aligner" / "1"

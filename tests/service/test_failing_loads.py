@@ -32,9 +32,7 @@ def front(repository, tmp_path_factory):
     for voice in (*DAMAGED, SLOW):
         copy.add_voice(voice)
     for voice in DAMAGED:
-        file = copy.folder / f"{voice}_decoder" / "1" / "model.onnx"
-        file.unlink()
-        file.write_bytes(b"not a model")
+        copy.damage(f"{voice}_decoder")
     stage = copy.folder / f"{SLOW}_encoder"
     config = stage / "config.pbtxt"
     text = config.read_text("utf-8").replace('platform: "onnxruntime_onnx"\n', "")

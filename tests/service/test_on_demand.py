@@ -20,9 +20,7 @@ def front(repository, tmp_path_factory):
     copy = Copy(repository, tmp_path_factory.mktemp("voices"))
     for name in ("anna", "bert", "emil"):
         copy.add_voice(name)
-    broken = copy.folder / "emil_decoder" / "1" / "model.onnx"
-    broken.unlink()
-    broken.write_bytes(b"not a model")
+    copy.damage("emil_decoder")
     copy.configure({"max_in_flight": 40, "max_loaded_voices": 2, "idle_unload_seconds": 0, "queue_wait_seconds": 0})
     with front_door(copy, control="explicit", load=SHARED) as running:
         yield running
