@@ -67,6 +67,12 @@ class Copy:
             for file in (*made.rglob("*.pbtxt"), *made.rglob("voice.json")):
                 file.write_text(file.read_text("utf-8").replace(f'"{VOICE}', f'"{name}'), "utf-8")
 
+    def serve_float32(self) -> None:
+        """Have every stage of the demo voice served in float32, whatever the profile asks for."""
+        for config in self.folder.glob(f"{VOICE}_*/**/*.pbtxt"):
+            text = config.read_text("utf-8")
+            config.write_text(re.sub(r"model\.(fp16|int8)\.onnx", "model.onnx", text), "utf-8")
+
     def damage(self, model: str) -> None:
         """Make every form of a stage what no server can load."""
         for file in (self.folder / model / "1").glob("*.onnx"):

@@ -62,8 +62,7 @@ def test_concurrent_requests_sound_as_they_do_alone(triton, synthesizer, eight):
 def batching(service, tmp_path_factory) -> Iterator[Triton]:
     """A server with a profile that has requests share runs of a stage; in float32, so that nothing but that differs."""
     copy = Copy(service.options.repository, tmp_path_factory.mktemp("batching") / "models")
-    for config in copy.folder.glob("demo_*/configs/l4.pbtxt"):
-        config.write_text(config.read_text("utf-8").replace("model.fp16.onnx", "model.onnx"), "utf-8")
+    copy.serve_float32()
     with TritonServer(ServerOptions(copy.folder, profile="l4")) as server:
         made = Triton(server.address.grpc)
         yield made
