@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from torch import nn
+from tritonclient.grpc import model_config_pb2 as pb
 
+from export.change import Change
 from export.errors import ExportError
+from export.profiles import Profile
 from export.specs import Precision, StageSpec
 from export.voice import Symbols, Voice
 
@@ -76,29 +79,59 @@ class Stage:
         return replace(self, spec=replace(self.spec, precisions=kept))
 
 
+class Part(Protocol):
+    """A model of a voice that is served in a way of its own, and not as one run of one graph."""
+
+    @property
+    def role(self) -> str:
+        """The suffix of the model's name."""
+
+    @property
+    def possible(self) -> tuple[Precision, ...]:
+        """Every precision that it can be had in."""
+
+    def only(self, precisions: Collection[Precision]) -> Part:
+        """The part without files but the first and those of `precisions`."""
+
+    def put(self, change: Change, model: str, report: Callable[[str], None]) -> None:
+        """Write what `model` serves into the folder `1` of its folder in a change. Raises `ExportError`."""
+
+    def config(self, model: str, profile: Profile) -> pb.ModelConfig:
+        """Its config in a profile."""
+
+
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded voice: its description, its stages in the order a clause passes them, its symbols, its source files."""
+    """A loaded voice: its description, its stages in the order a clause passes them, its symbols, its source files.
+
+    `parts` are the models of the voice that are no stages, `files` the texts that stand beside its `voice.json`.
+    """
 
     voice: Voice
     stages: tuple[Stage, ...]
     symbols: Symbols
     sources: tuple[Path, ...]
+    parts: tuple[Part, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, precisions: Collection[Precision]) -> Bundle:
-        """The voice whose stages have no files but the first and those of `precisions`.
+        """The voice whose models have no files but the first and those of `precisions`.
 
         Raises `ExportError` for a precision that none of them has.
         """
-        return replace(self, stages=narrowed(self.stages, precisions))
+        parts = tuple(part.only(precisions) for part in self.parts)
+        others = {precision for part in self.parts for precision in part.possible}
+        return replace(self, stages=narrowed(self.stages, precisions, others), parts=parts)
 
 
-def narrowed(stages: Sequence[Stage], precisions: Collection[Precision]) -> tuple[Stage, ...]:
+def narrowed(
+    stages: Sequence[Stage], precisions: Collection[Precision], others: Collection[Precision] = ()
+) -> tuple[Stage, ...]:
     """The stages without files but the first of each and those of `precisions`.
 
-    Raises `ExportError` for a precision that none of them has.
+    Raises `ExportError` for a precision that none of them has, and that is not among those of `others` either.
     """
-    known = {precision for stage in stages for precision in stage.possible}
+    known = {precision for stage in stages for precision in stage.possible}.union(others)
     if missing := [precision.value for precision in precisions if precision not in known]:
         raise ExportError(f"nothing of this can be had in {missing[0]}: leave out --precision {missing[0]}")
     return tuple(stage.only(precisions) for stage in stages)

@@ -14,6 +14,7 @@ _RTX3090 = Profile(
     decoder=Serving(2, 16, (4, 8), 1000),
     vocoder=Serving(2, 8, (2, 4), 1000),
     style=Serving(1, 8, (), 500),
+    language_model=Serving(1, 8),
     text_frontend_instances=2,
     precision=Precision.FP16,
     # 1 is HEURISTIC and kSameAsRequested.
@@ -40,6 +41,7 @@ _RTX3090 = Profile(
         "decoder": "the longest stage: a second instance computes while the first one copies",
         "vocoder": "its activations are the largest tensors, so batches stay small; two instances overlap copies",
         "style": "one short run per request that has an instruction: nothing to overlap",
+        "language_model": "a step reads all weights once, whatever the number of texts: six requests and two designs",
         "text_frontend_instances": "one process analyses about a hundred sentences a second: two feed six requests",
         "precision": "tensor cores; half the memory, and audibly the same. A stage that lacks it is served as it is",
         "session": "clause lengths vary, and an exhaustive search of convolution algorithms would be repeated for each "
@@ -70,6 +72,7 @@ _RTX3060 = _RTX3090.like(
     encoder=(Serving(1, 8, (2, 4), 500), "three requests bring few clauses at a time: smaller sizes are met sooner"),
     decoder=(Serving(1, 8, (2, 4), 1000), "a second instance would take memory for a card that one keeps busy"),
     vocoder=(Serving(1, 8, (2,), 1000), "a third of the 3090's bandwidth: larger batches only add waiting"),
+    language_model=(Serving(1, 4), "three requests and a design; each text keeps up to 50 MB of keys and values"),
     text_frontend_instances=(1, "three requests do not keep one busy"),
     max_in_flight=(3, "the concurrency table of the system this service replaces: at most 3 on this card"),
     max_waiting=(32, "half as fast as the 3090: the same time of waiting"),
@@ -83,6 +86,7 @@ _A4000 = _RTX3090.like(
     encoder=(Serving(1, 8, (2, 4), 500), "four requests bring few clauses at a time: smaller sizes are met sooner"),
     decoder=(Serving(1, 8, (2, 4), 1000), "140 W and half the 3090's bandwidth: one instance keeps it busy"),
     vocoder=(Serving(2, 8, (2,), 1000), "memory for two instances, bandwidth for small batches"),
+    language_model=(Serving(1, 6), "four requests and two designs"),
     max_in_flight=(4, "the concurrency table of the system this service replaces: at most 4 on this card"),
     max_waiting=(48, "between the 3060 and the 3090: the same time of waiting"),
     max_loaded_voices=(2, "two large voices of about 7 GB fill the card"),
@@ -95,6 +99,7 @@ _LAPTOP3060 = _RTX3060.like(
     decoder=(Serving(1, 8), "the same"),
     vocoder=(Serving(1, 8), "the same"),
     style=(Serving(1, 8), "one request at a time"),
+    language_model=(Serving(1, 2), "one request and a design"),
     qualities=(("balanced", "fast"), "the high tier's activations do not fit beside a large voice"),
     max_in_flight=(1, "the concurrency table of the system this service replaces: one at a time, the others queue"),
     max_waiting=(16, "one at a time: more would wait longer than anyone stays"),
@@ -112,6 +117,7 @@ _L4 = _RTX3090.like(
     "L4, 24 GB",
     decoder=(Serving(1, 16, (4, 8), 1000), "300 GB/s: a second instance would wait for the memory"),
     vocoder=(Serving(2, 8, (2, 4), 1000), "as the 3090: large on-chip cache, small batches"),
+    language_model=(Serving(1, 6), "four requests and two designs"),
     max_in_flight=(4, "72 W and a third of the 3090's bandwidth: as the A4000"),
     idle_unload_seconds=(0, "a server's card has no other use: loading again would only delay someone"),
 )
@@ -123,6 +129,7 @@ _H100 = _RTX3090.like(
     decoder=(Serving(4, 32, (8, 16), 2000), "the same; a longer wait pays where a batch of 16 costs as one of 4"),
     vocoder=(Serving(4, 16, (4, 8), 2000), "the same; 80 GB hold the activations"),
     style=(Serving(2, 16, (4,), 1000), "instructions of many requests meet"),
+    language_model=(Serving(1, 32), "32 requests at once, and memory for all their keys and values"),
     text_frontend_instances=(4, "a hundred sentences a second and process"),
     max_in_flight=(32, "enough clauses to fill the preferred batches of every stage"),
     max_waiting=(256, "the same ten seconds of waiting"),
@@ -139,6 +146,7 @@ _CPU = Profile(
     decoder=Serving(1, 8),
     vocoder=Serving(2, 8),
     style=Serving(1, 8),
+    language_model=Serving(1, 4),
     text_frontend_instances=1,
     precision=Precision.INT8,
     session={"enable_mem_pattern": "0"},
@@ -165,6 +173,7 @@ _CPU = Profile(
         "vocoder": "two thirds of the work: two windows, of one or of two requests, are vocoded at once, each by half "
         "of the cores",
         "style": "the same",
+        "language_model": "a step reads all weights once: four texts are hardly slower than one",
         "text_frontend_instances": "150 MB of dictionaries a process, and the stages are the bottleneck",
         "precision": "several times as fast where processors have instructions for it, and each stage that has it was "
         "judged by ear; float16 would be emulated",

@@ -35,10 +35,11 @@ class Serving:
 class Profile:
     """Values for one kind of machine; `why` has a reason for each field after it.
 
-    With `batching`, clauses of several requests share a run of a stage, and are padded to buckets so that they can. The
-    fields from there on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the
-    free memory below which and `…_used_fraction` the share of used memory above which that step of degradation is
-    taken, on the host and on each GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
+    A language model has one instance, which writes up to `language_model.max_batch` texts at once. With `batching`,
+    clauses of several requests share a run of a stage, and are padded to buckets so that they can. The fields from
+    there on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the free memory below which and
+    `…_used_fraction` the share of used memory above which that step of degradation is taken, on the host and on each
+    GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Profile:
     decoder: Serving
     vocoder: Serving
     style: Serving
+    language_model: Serving
     text_frontend_instances: int
     precision: Precision
     session: Mapping[str, str]

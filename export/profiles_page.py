@@ -29,8 +29,9 @@ The precision is the one wanted: a stage that exists in float32 only is served s
 _FIELDS = """
 ## How to read the tables
 
-The four kinds of stage: instances (on each GPU) × largest batch; a batch of a preferred size, in parentheses, is run at
-once and another waits for company as many µs as the last figure says.
+The four kinds of stage and the language models: instances (on each GPU) × largest batch; a batch of a preferred size,
+in parentheses, is run at once and another waits for company as many µs as the last figure says. A language model takes
+texts in and lets them go at every step, so it waits for nobody.
 
 `…_free_bytes` is the free memory below which, `…_used_fraction` the share of used memory above which that step of
 degradation is taken, on the host and on each GPU alike; – is off. `idle_unload_seconds` 0 is never,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export import configs, manifest
-from export.bundle import Arrays, Bundle, Stage
+from export.bundle import Arrays, Bundle, Part, Stage
 from export.change import Change, changing
 from export.engines import forms
 from export.errors import ExportError
@@ -36,12 +36,17 @@ def check_name(name: str) -> None:
         raise ExportError(f"'{name}' is the name of a shared model: choose another for the voice")
 
 
-def voice_configs(voice: Voice, specs: Sequence[StageSpec]) -> dict[Path, str]:
+def voice_configs(voice: Voice, specs: Sequence[StageSpec], parts: Sequence[Part] = ()) -> dict[Path, str]:
     """The config files of a voice in every profile, by their path inside the repository."""
     files: dict[Path, str] = {}
+    steps: dict[str, configs.Step] = {}
     for spec in specs:
         files |= stage_configs(voice.name, spec)
-    steps = {spec.role: configs.Step.of(f"{voice.name}_{spec.role}", spec) for spec in specs}
+        steps[spec.role] = configs.Step.of(f"{voice.name}_{spec.role}", spec)
+    for part in parts:
+        model = f"{voice.name}_{part.role}"
+        files |= _per_profile(partial(part.config, model))
+        steps[part.role] = configs.Step.parse(files[Path(model, "config.pbtxt")])
     return files | ensemble_configs(voice, steps)
 
 
@@ -52,6 +57,8 @@ def stage_configs(voice: str, spec: StageSpec) -> dict[Path, str]:
 
 def ensemble_configs(voice: Voice, steps: Mapping[str, configs.Step]) -> dict[Path, str]:
     """The config files of a voice's ensemble in every profile; `steps` are its stages by their roles."""
+    if voice.design is not None:
+        return _per_profile(partial(configs.design_ensemble, voice, steps["style"]))
     return _per_profile(partial(configs.ensemble, voice, steps, is_default=voice.name == DEFAULT_VOICE))
 
 
@@ -117,6 +124,18 @@ def put_stage(
     report(f"exported {model}: {accuracy}")
 
 
+def _put_part(change: Change, model: str, part: Part, report: Report) -> None:
+    """Make a part of a voice a part of a change, and remove what it had before and has no more."""
+    report(f"exporting {model}")
+    folder = change.folder / model / "1"
+    folder.mkdir(parents=True)
+    part.put(change, model, report)
+    for path in (change.repository / model / "1").glob("*"):
+        if not (folder / path.name).exists():
+            change.remove(path.relative_to(change.repository))
+    report(f"exported {model}")
+
+
 def write_voice(bundle: Bundle, repository: Path, report: Report, *, replace: bool = False) -> None:
     """Export a voice's stages, configs and `voice.json` into a repository; `report` is told of each step.
 
@@ -130,8 +149,12 @@ def write_voice(bundle: Bundle, repository: Path, report: Report, *, replace: bo
         spoken = rehearse(bundle.stages)
         for stage in bundle.stages:
             put_stage(change, voice, stage, sources, report, spoken.get(stage.spec.role))
-        put_configs(change, voice_configs(voice, [stage.spec for stage in bundle.stages]))
+        for part in bundle.parts:
+            _put_part(change, f"{voice.name}_{part.role}", part, report)
+        put_configs(change, voice_configs(voice, [stage.spec for stage in bundle.stages], bundle.parts))
         (change.folder / voice.name / "1").mkdir(parents=True, exist_ok=True)
+        for name, text in bundle.files.items():
+            change.write_text(Path(voice.name, name), text)
         change.write_text(Path(voice.name, FILE_NAME), voice.file(bundle.symbols, sources))
         for role in sorted(set(before) - set(voice.stages)):
             change.remove(Path(f"{voice.name}_{role}"))

@@ -18,6 +18,7 @@ class DType(str, Enum):
     FP32 = "FP32"
     INT16 = "INT16"
     INT32 = "INT32"
+    INT64 = "INT64"
     STRING = "STRING"
 
 
@@ -40,6 +41,9 @@ class StageKind(str, Enum):
     ENCODER = "encoder"
     DECODER = "decoder"
     VOCODER = "vocoder"
+
+
+_KINDS = {kind.value: kind for kind in StageKind} | {"flow": StageKind.DECODER}
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class StageSpec:
     @property
     def kind(self) -> StageKind:
         """What the role says; a role of no fixed name is a vocoder's."""
-        return StageKind(self.role) if self.role in {kind.value for kind in StageKind} else StageKind.VOCODER
+        return _KINDS.get(self.role, StageKind.VOCODER)
 
     def file_name(self, wanted: Precision) -> str:
         """The ONNX file to serve where `wanted` is the precision wanted: that one's, or else the first one's."""

@@ -49,6 +49,52 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Generation:
+    """How a voice speaks whose language model writes speech tokens, of which a flow makes the spectrogram (CosyVoice2).
+
+    `lm` and `flow` are the roles of their stages. In the language model's vocabulary, text is followed by the marks
+    `sos` and `task`, and by the speech tokens from `first_code` on. The flow attends within chunks of `chunk_tokens`,
+    looks `look_ahead_tokens` ahead, and makes `frames_per_token` frames of each token; the last `unsettled_frames` may
+    change while tokens are still to come. A piece of n linguistic units has from `least_per_unit` to `most_per_unit`
+    tokens for each of them, and no more than `max_tokens`.
+    """
+
+    lm: str
+    flow: str
+    sos: int
+    task: int
+    first_code: int
+    chunk_tokens: int
+    look_ahead_tokens: int
+    frames_per_token: int
+    unsettled_frames: int
+    least_per_unit: int
+    most_per_unit: int
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a voice can be told about how to sound, besides an instruction in words.
+
+    `attributes` are names and the values that each may have, in the order in which the style stage takes them;
+    `tag_of_emotion` says which value of the attribute `emotion` stands for an emotion of the voice. `instruction` is
+    followed where a request has none; `max_instruction` is the most characters of one.
+    """
+
+    attributes: dict[str, tuple[str, ...]]
+    tag_of_emotion: dict[str, str]
+    instruction: str
+    max_instruction: int
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Design:
+        """What `dataclasses.asdict` made of one, also by way of JSON. Raises KeyError, ValueError and TypeError."""
+        attributes = {str(name): tuple(values) for name, values in content["attributes"].items()}
+        return cls(**{**content, "attributes": attributes})
+
+
+@dataclass(frozen=True)
 class Voice:
     """One voice.
 
@@ -59,6 +105,7 @@ class Voice:
     clause in linguistic units; `unit_bucket` and `frame_bucket` are what lengths are rounded up to where clauses are to
     share a batch, and `frame_step` is what a frame axis must be a multiple of in any case; `frame_lead` and
     `frame_tail` are how many frames before and after it a vocoder's sample depends on (its receptive field).
+    `generation` and `design` are for voices whose speech is generated token by token, after an instruction in words.
     """
 
     name: str
@@ -81,6 +128,8 @@ class Voice:
     frame_step: int
     frame_lead: int
     frame_tail: int
+    generation: Generation | None = None
+    design: Design | None = None
 
     def parameters(self, qualities: Sequence[str]) -> dict[str, str]:
         """The ensemble's config parameters: all that a client and the router know of a voice.
@@ -98,6 +147,7 @@ class Voice:
             "stages": _json(list(self.stages)),
             "style": self.style or "",
             "limits": _json(self.limits.as_dict()),
+            "attributes": _json({} if self.design is None else self.design.attributes),
             "max_clauses": str(self.max_clauses),
         }
 
@@ -125,6 +175,8 @@ class VoiceFile:
             own: dict[str, Any] = {
                 "limits": Limits.from_dict(content["limits"]),
                 "mel": MelFormat.from_dict(content["mel"]),
+                "generation": content["generation"] and Generation(**content["generation"]),
+                "design": content["design"] and Design.from_dict(content["design"]),
             }
             lists = {name: tuple(content[name]) for name in ("speakers", "emotions", "stages", "style_controls")}
             return cls(Voice(**content | own | lists), symbols, sources)
