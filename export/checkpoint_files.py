@@ -167,7 +167,7 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str, *, ig
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that is a mapping of plain values. Raises `CheckpointError`, also for tags of Python objects."""
     try:
-        content = yaml.safe_load(_text(path))
+        content = yaml.safe_load(read_text(path))
     except yaml.constructor.ConstructorError as error:
         if tag := re.search(r"'(tag:yaml\.org,2002:python/|!)([^']*)'", str(error)):
             wanted = tag[2].rpartition(":")[2][:60]
@@ -183,7 +183,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that is an object. Raises `CheckpointError`."""
     try:
-        content = json.loads(_text(path))
+        content = json.loads(read_text(path))
     except _UNREADABLE as error:
         raise CheckpointError(f"{path} is not valid JSON; fetch it again") from error
     return _mapping(content, path)
@@ -243,7 +243,8 @@ def _check_tensor(value: Tensor, what: str) -> None:
         raise CheckpointError(f"{what} holds NaN or infinite values; use an earlier checkpoint")
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A config in UTF-8, of at most a megabyte. Raises `CheckpointError`."""
     try:
         if path.stat().st_size > _MAX_TEXT_BYTES:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes: too long for a config; fetch it again")
