@@ -40,7 +40,7 @@ from ._models import (
     VoiceHealth,
     Word,
 )
-from ._request import BOUNDS, MAX_STYLE, QUALITIES, Options, Request
+from ._request import BOUNDS, MAX_SEED, MAX_STYLE, QUALITIES, Options, Request
 from ._speech import Speech
 from ._sync import Synthesizer
 from ._timeouts import Deadline, Timeout
@@ -48,6 +48,7 @@ from ._transport import AsyncTransport, Transport
 
 __all__ = [
     "BOUNDS",
+    "MAX_SEED",
     "MAX_STYLE",
     "QUALITIES",
     "AsyncSynthesizer",

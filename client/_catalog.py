@@ -72,6 +72,7 @@ def voice(name: str, parameters: Mapping[str, str], reason: str = "") -> Voice:
     """
     try:
         limits: Any = json.loads(parameters.get("limits") or "{}")
+        attributes: Any = json.loads(parameters.get("attributes") or "{}")
         return Voice(
             name=name,
             state="ready",
@@ -83,6 +84,7 @@ def voice(name: str, parameters: Mapping[str, str], reason: str = "") -> Voice:
             emotions=strings(parameters.get("emotions", "")),
             qualities=strings(parameters.get("qualities", "")),
             limits={control: (float(low), float(high)) for control, (low, high) in limits.items()},
+            attributes={str(attribute): tuple(map(str, values)) for attribute, values in attributes.items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"

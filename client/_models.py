@@ -74,6 +74,8 @@ class Voice:
     ``state`` is ``ready``, ``unloaded``, ``loading`` or ``broken``, and ``reason`` says why it is broken.
     ``limits`` maps ``speed`` (factor), ``pitch`` (semitones) and ``energy`` (dB) to the lowest and highest
     value that the voice can do; a request beyond them is clamped and reported. ``qualities`` are best first.
+    ``attributes`` maps each name that a request's ``attributes`` may have to its values; only a voice that is designed
+    has some.
     The server tells nothing of a voice that is not ready but its name and state: its other fields are empty.
     """
 
@@ -87,6 +89,7 @@ class Voice:
     emotions: tuple[str, ...] = ()
     qualities: tuple[str, ...] = ()
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:

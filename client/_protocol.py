@@ -58,12 +58,16 @@ def encode(request: Request, deadline: Deadline) -> Any:
     message = service_pb2.ModelInferRequest(model_name=MODEL)
     for name in ("text", "voice", "quality", "speaker", "emotion", "style"):
         _add_string(message, name, getattr(request, name))
-    if request.dictionary is not None:
-        _add_string(message, "dictionary", json.dumps(dict(request.dictionary), ensure_ascii=False))
+    for name in ("dictionary", "attributes"):
+        mapping = getattr(request, name)
+        if mapping is not None:
+            _add_string(message, name, json.dumps(dict(mapping), ensure_ascii=False))
     for name in ("speed", "pitch", "energy"):
         value = getattr(request, name)
         if value is not None:
             _add_input(message, name.upper(), "FP32", struct.pack("<f", value))
+    if request.seed is not None:
+        _add_input(message, "SEED", "INT32", struct.pack("<i", request.seed))
     message.parameters["triton_enable_empty_final_response"].bool_param = True
     message.parameters["timeout"].int64_param = max(1, int(deadline.left() * 1e6))
     message.parameters["part_seconds"].int64_param = PART_SECONDS

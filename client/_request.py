@@ -23,6 +23,9 @@ A voice may do less; inside these bounds the server clamps to what it can do and
 MAX_STYLE = 500
 """Most characters of a style."""
 
+MAX_SEED = 2**31 - 1
+"""The largest seed."""
+
 
 class Options(TypedDict, total=False):
     """What a request may ask for besides its text. What is left out or ``None``, the server chooses.
@@ -37,6 +40,9 @@ class Options(TypedDict, total=False):
         speed: 0.5 to 2.0, more is faster.
         pitch: -12 to 12 semitones.
         energy: -12 to 12 dB.
+        attributes: of a voice that is designed, what it is to be like beside the style: each name to one of its values
+            in the voice's table (``Voice.attributes``), such as ``{"gender": "女性"}``.
+        seed: of what a voice draws at random, 0 to ``MAX_SEED``: the same one gives the same audio.
     """
 
     voice: str | None
@@ -48,6 +54,8 @@ class Options(TypedDict, total=False):
     speed: float | None
     pitch: float | None
     energy: float | None
+    attributes: Mapping[str, str] | None
+    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ class Request:
     speed: float | None = None
     pitch: float | None = None
     energy: float | None = None
+    attributes: Mapping[str, str] | None = None
+    seed: int | None = None
 
     @classmethod
     def checked(
@@ -79,8 +89,10 @@ class Request:
         speed: float | None = None,
         pitch: float | None = None,
         energy: float | None = None,
+        attributes: Mapping[str, str] | None = None,
+        seed: int | None = None,
     ) -> Request:
-        """A request whose values have the right types and lie within ``BOUNDS``; an empty dictionary is none.
+        """A request whose values have the right types and lie within ``BOUNDS``; an empty mapping is none.
 
         Raises:
             InvalidRequest: one does not.
@@ -96,6 +108,8 @@ class Request:
             speed=None if speed is None else _number("speed", speed),
             pitch=None if pitch is None else _number("pitch", pitch),
             energy=None if energy is None else _number("energy", energy),
+            attributes=None if attributes is None else _attributes(attributes),
+            seed=None if seed is None else _seed(seed),
         )
 
 
@@ -140,6 +154,22 @@ def _reading(word: str, value: object) -> str:
     return _string(f"the reading of {json.dumps(word[:20], ensure_ascii=False)} in the dictionary", value)
 
 
+def _attributes(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"attributes must map names to values, got {type(value).__name__}")
+    return {_string("the name of an attribute", name): _attribute(name, value[name]) for name in value} or None
+
+
+def _attribute(name: str, value: object) -> str:
+    return _string(f"the attribute {json.dumps(name[:20], ensure_ascii=False)}", value)
+
+
+def _seed(value: object) -> int:
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and 0 <= int(value) <= MAX_SEED:
+        return int(value)
+    raise InvalidRequest(f"seed must be a whole number between 0 and {MAX_SEED}, got {_shown(value)}")
+
+
 def _quality(value: object) -> str:
     if isinstance(value, str):
         for quality, name in QUALITIES.items():
@@ -155,10 +185,14 @@ def _number(name: str, value: object) -> float:
         number = _float(value)
         if math.isfinite(number) and low <= number <= high:
             return number
-        shown = f"{number:g}"
-    else:
-        shown = repr(value)
-    raise InvalidRequest(f"{name} must be a number between {low} and {high}, got {shown[:40]}")
+    raise InvalidRequest(f"{name} must be a number between {low} and {high}, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """What was given, short; the digits of a long number are not worth a line (nor can Python write them all)."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"{_float(value):.15g}"
+    return repr(value)[:40]
 
 
 def _float(value: numbers.Real) -> float:

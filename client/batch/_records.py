@@ -17,6 +17,7 @@ MAX_LINE = 1 << 20
 """Bytes of the longest line: more than any server takes, and an input without line ends is noticed."""
 
 _NUMBERS = ("speed", "pitch", "energy")
+_MAPPINGS = ("dictionary", "attributes")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _json(lines: Iterator[tuple[int, bytes]]) -> Records:
         if not line.strip():
             continue
         text = _decoded(line.rstrip())
-        yield Record(number, _object(text) if isinstance(text, str) else text)
+        yield Record(number, _object(text, "a JSON object with at least text") if isinstance(text, str) else text)
 
 
 def _decoded(line: bytes) -> str | InvalidRequest:
@@ -83,7 +84,7 @@ def _decoded(line: bytes) -> str | InvalidRequest:
         return InvalidRequest(f"not UTF-8 at byte {error.start} of the line, convert it to UTF-8")
 
 
-def _object(text: str) -> dict[str, Any] | InvalidRequest:
+def _object(text: str, wanted: str) -> dict[str, Any] | InvalidRequest:
     try:
         tree = json.loads(text)
     except json.JSONDecodeError as error:
@@ -91,7 +92,7 @@ def _object(text: str) -> dict[str, Any] | InvalidRequest:
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         return InvalidRequest(f"not JSON that can be read: {error}")
     if not isinstance(tree, dict):
-        return InvalidRequest(f"must be a JSON object with at least text, got {type(tree).__name__}")
+        return InvalidRequest(f"must be {wanted}, got {type(tree).__name__}")
     return {key: value for key, value in tree.items() if value is not None}
 
 
@@ -139,9 +140,15 @@ def _row(header: list[str], cells: list[str]) -> dict[str, Any] | InvalidRequest
                 fields[name] = float(fields[name])
             except ValueError:
                 return InvalidRequest(f"{name} must be a number, got {fields[name][:40]!r}")
-    if "dictionary" in fields:
-        found = _object(fields["dictionary"])
-        if isinstance(found, InvalidRequest):
-            return InvalidRequest(f"dictionary: {found}")
-        fields["dictionary"] = found
+    if "seed" in fields:
+        try:
+            fields["seed"] = int(fields["seed"])
+        except ValueError:
+            return InvalidRequest(f"seed must be a whole number, got {fields['seed'][:40]!r}")
+    for name in _MAPPINGS:
+        if name in fields:
+            found = _object(fields[name], "a JSON object")
+            if isinstance(found, InvalidRequest):
+                return InvalidRequest(f"{name}: {found}")
+            fields[name] = found
     return fields

@@ -1,4 +1,4 @@
-"""Where the text and the dictionary come from."""
+"""Where the text, the dictionary and the attributes come from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,6 +51,22 @@ def read_dictionary(file: Path | None) -> dict[str, str] | None:
         if words.setdefault(word, reading) != reading:
             raise InvalidRequest(f"{file}: {word!r} has two readings, {words[word]!r} and {reading!r}: keep one")
     return words
+
+
+def read_attributes(arguments: Sequence[str]) -> dict[str, str] | None:
+    """The names and values of arguments ``NAME=VALUE``; ``None`` for none.
+
+    Raises:
+        InvalidRequest: one is not of that form, or a name has two values.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        name, _, value = (part.strip() for part in argument.partition("="))
+        if not name or not value:
+            raise InvalidRequest(f"--attribute must be NAME=VALUE, got {argument!r}")
+        if found.setdefault(name, value) != value:
+            raise InvalidRequest(f"--attribute: {name} has two values, {found[name]!r} and {value!r}: keep one")
+    return found or None
 
 
 def _json_pairs(text: str, file: Path) -> list[tuple[str, Any]]:

@@ -14,17 +14,17 @@ import typer
 
 from .. import audio
 from .._errors import InvalidRequest, SpeechError
-from .._request import Options, Request
+from .._request import Request
 from .._sync import Synthesizer
 from ..batch import FAILURES, BadLine, Batch, Journal, Line, Reader, Tally
 from . import _options as options
 from ._console import emit, emit_json, note
-from ._text import read_dictionary
 
 _MOST_NOTES = 10
 _MOST_THREADS = 256
 
 
+@options.asking
 def batch(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="JSON lines, CSV or TSV with a header, or lines of text.")
@@ -34,15 +34,8 @@ def batch(
         str, typer.Option("--format", metavar="wav|flac|opus", help="Of files whose name does not say.")
     ] = "wav",
     concurrency: Annotated[int, typer.Option(metavar="N", help="Requests under way at once.")] = 4,
-    voice: options.Voice = None,
-    quality: options.Quality = None,
-    speaker: options.Speaker = None,
-    emotion: options.Emotion = None,
-    style: options.Style = None,
-    dictionary: options.Dictionary = None,
-    speed: options.Speed = None,
-    pitch: options.Pitch = None,
-    energy: options.Energy = None,
+    *,
+    asked: options.Asked,
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to wait for a server that is away or overloaded.")
     ] = 300.0,
@@ -56,19 +49,9 @@ def batch(
     that do not say. --timeout is for each item.
     """
     _check(form, concurrency, patience)
-    asked = Options(
-        voice=voice,
-        quality=quality,
-        speaker=speaker,
-        emotion=emotion,
-        style=style,
-        dictionary=read_dictionary(dictionary),
-        speed=speed,
-        pitch=pitch,
-        energy=energy,
-    )
-    Request.checked("-", **asked)  # what is wrong for every item is said once
-    reader = Reader(source, asked, f".{form}")
+    defaults = asked.options()
+    Request.checked("-", **defaults)  # what is wrong for every item is said once
+    reader = Reader(source, defaults, f".{form}")
     began = time.monotonic()
     watched = sys.stderr is not None and sys.stderr.isatty()
     total = reader.count() if watched and source.is_file() else None

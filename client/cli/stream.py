@@ -19,11 +19,12 @@ from ._console import emit, emit_json, note
 from ._player import Player, find_player
 from ._progress import progress_bar
 from ._sinks import FileSink, PipeSink, PlayerSink, Sink
-from ._text import read_dictionary, read_text
+from ._text import read_text
 
 _FORMATS = ("wav", "pcm")
 
 
+@options.asking
 def stream(
     text: options.Text = None,
     file: options.TextFile = None,
@@ -35,15 +36,8 @@ def stream(
         str | None,
         typer.Option("--format", metavar="wav|pcm", help="Instead of what the file's ending says; wav for -."),
     ] = None,
-    voice: options.Voice = None,
-    quality: options.Quality = None,
-    speaker: options.Speaker = None,
-    emotion: options.Emotion = None,
-    style: options.Style = None,
-    dictionary: options.Dictionary = None,
-    speed: options.Speed = None,
-    pitch: options.Pitch = None,
-    energy: options.Energy = None,
+    *,
+    asked: options.Asked,
     play_it: Annotated[bool, typer.Option("--play", help="Play the audio while it comes.")] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the file's beginning when the rest does not come.")
@@ -58,18 +52,7 @@ def stream(
     """
     wav = _check(output, form, play_it, keep, as_json)
     player = find_player(live=True) if play_it else None
-    request = Request.checked(
-        read_text(text, file),
-        voice=voice,
-        quality=quality,
-        speaker=speaker,
-        emotion=emotion,
-        style=style,
-        dictionary=read_dictionary(dictionary),
-        speed=speed,
-        pitch=pitch,
-        energy=energy,
-    )
+    request = Request.checked(read_text(text, file), **asked.options())
     with (
         options.connect(server, seconds) as synthesizer,
         progress_bar(request.text) as on_progress,

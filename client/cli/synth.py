@@ -17,26 +17,20 @@ from . import _report
 from ._console import emit, emit_json, note
 from ._player import find_player, play
 from ._progress import progress_bar
-from ._text import read_dictionary, read_text
+from ._text import read_text
 
 _ENDINGS = ", ".join(audio.FORMATS)
 
 
+@options.asking
 def synth(
     text: options.Text = None,
     file: options.TextFile = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help=f"The audio file: {_ENDINGS}.")
     ] = None,
-    voice: options.Voice = None,
-    quality: options.Quality = None,
-    speaker: options.Speaker = None,
-    emotion: options.Emotion = None,
-    style: options.Style = None,
-    dictionary: options.Dictionary = None,
-    speed: options.Speed = None,
-    pitch: options.Pitch = None,
-    energy: options.Energy = None,
+    *,
+    asked: options.Asked,
     srt: Annotated[Path | None, typer.Option(metavar="FILE", help="Write subtitles there.")] = None,
     play_it: Annotated[bool, typer.Option("--play", help="Play the audio when it is done.")] = False,
     as_json: options.Json = False,
@@ -46,18 +40,7 @@ def synth(
     """Speak a text into an audio file."""
     _check_outputs(output, srt, play_it)
     player = find_player() if play_it else None
-    request = Request.checked(
-        read_text(text, file),
-        voice=voice,
-        quality=quality,
-        speaker=speaker,
-        emotion=emotion,
-        style=style,
-        dictionary=read_dictionary(dictionary),
-        speed=speed,
-        pitch=pitch,
-        energy=energy,
-    )
+    request = Request.checked(read_text(text, file), **asked.options())
     with options.connect(server, seconds) as synthesizer, progress_bar(request.text) as on_progress:
         speech = synthesizer.synthesize(**asdict(request), on_progress=on_progress)
     if output is not None:

@@ -43,6 +43,8 @@ def voices(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seco
     for voice in found:
         if voice.reason:
             emit(f"{voice.name}: {voice.reason}")
+        for name, values in voice.attributes.items():
+            emit(f"{voice.name}: --attribute {name}={'|'.join(values)}")
 
 
 def load(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 300.0) -> None:

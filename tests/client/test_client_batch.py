@@ -111,7 +111,7 @@ def test_a_second_run_does_only_what_is_missing_or_changed(capsys: pytest.Captur
         tree = json.loads(capsys.readouterr().out)
         assert (tree["items"], tree["done"], tree["done_before"], tree["failed"]) == (6, 3, 3, 0)
         del triton.requests[:]
-        assert batch(triton, "in.txt", "--speed", "1.5") == 0
+        assert batch(triton, "in.txt", "--speed", "1.5", "--attribute", "age=老年", "--seed", "3") == 0
         assert len(triton.requests) == 6, "what the command asks for changes every line"
         del triton.requests[:]
         assert batch(triton, "in.txt") == 0

@@ -53,6 +53,8 @@ def test_json_lines_say_what_they_want(tmp_path: Path) -> None:
         "speed": 1.5,
         "pitch": -1,
         "energy": None,
+        "attributes": {"gender": "女性"},
+        "seed": 7,
     }
     (line,) = read(tmp_path / "in.jsonl", json.dumps(full, ensure_ascii=False), energy=3.0, voice="other")
     assert isinstance(line, Line)
@@ -61,15 +63,20 @@ def test_json_lines_say_what_they_want(tmp_path: Path) -> None:
     assert (request.voice, request.quality, request.speaker, request.emotion) == ("demo", "fast", "me", "sad")
     assert (request.style, request.dictionary) == ("温柔", {"重庆": "chong2 qing4"})
     assert (request.speed, request.pitch, request.energy) == (1.5, -1.0, 3.0)
+    assert (request.attributes, request.seed) == ({"gender": "女性"}, 7)
 
 
 def test_a_table_has_a_header_and_cells_may_hold_lines(tmp_path: Path) -> None:
-    content = 'id, text ,speed,dictionary\na,"第一行，\n第二行。",1.2,\n\nb,好,,"{""重"": ""zhong4""}"\nc,好\n'
+    content = (
+        'id, text ,speed,dictionary,seed,attributes\na,"第一行，\n第二行。",1.2,\n\n'
+        'b,好,,"{""重"": ""zhong4""}",3,"{""age"": ""老年""}"\nc,好\n'
+    )
     items = read(tmp_path / "in.csv", content)
     assert good(items) == [(2, "a", "a.wav", "第一行，\n第二行。"), (5, "b", "b.wav", "好"), (6, "c", "c.wav", "好")]
     first, second = (item for item in items[:2] if isinstance(item, Line))
     assert (first.request.speed, second.request.speed) == (1.2, None)
     assert second.request.dictionary == {"重": "zhong4"}
+    assert (second.request.seed, second.request.attributes) == (3, {"age": "老年"})
 
 
 def test_a_table_may_be_separated_by_tabs(tmp_path: Path) -> None:
@@ -97,6 +104,8 @@ BROKEN_JSON = {
     "hidden file": ('{"text": "x", "file": "a/.x"}', "file must not be a hidden one"),
     "zero in file": ('{"text": "x", "file": "a\\u0000b"}', "file must be a path"),
     "dictionary": ('{"text": "x", "dictionary": ["a"]}', "dictionary must map words to readings"),
+    "attributes": ('{"text": "x", "attributes": {"gender": 1}}', 'the attribute "gender" must be a string, got int'),
+    "seed": ('{"text": "x", "seed": 1.5}', "seed must be a whole number between 0 and 2147483647, got 1.5"),
     "style": ('{"text": "x", "style": "' + 501 * "x" + '"}', "style has 501 characters"),
 }
 
@@ -117,8 +126,10 @@ def test_a_line_that_is_not_utf8_is_told_with_the_place(name: str, tmp_path: Pat
 
 
 BROKEN_ROWS = {
-    "too many cells": ("好,fast,x", "has 3 cells where the header has 2"),
+    "too many cells": ("好,1,,,x", "has 5 cells where the header has 4"),
     "no number": ("好,fast", "speed must be a number, got 'fast'"),
+    "no whole number": ("好,,1.5", "seed must be a whole number, got '1.5'"),
+    "no object": ("好,,,[1]", "attributes: must be a JSON object, got list"),
     "bytes": (b"\xff,1", "not UTF-8"),
     "text after a quotation": ('"好"x,1', "not CSV"),
 }
@@ -127,7 +138,7 @@ BROKEN_ROWS = {
 @pytest.mark.parametrize(("row", "message"), BROKEN_ROWS.values(), ids=BROKEN_ROWS.keys())
 def test_a_broken_row_is_told_with_its_number_and_stops_nothing(row: str | bytes, message: str, tmp_path: Path) -> None:
     raw = row.encode() if isinstance(row, str) else row
-    items = read(tmp_path / "in.csv", b"text,speed\na,1\n" + raw + b"\nb,1\n")
+    items = read(tmp_path / "in.csv", b"text,speed,seed,attributes\na,1\n" + raw + b"\nb,1\n")
     ((number, told),) = bad(items)
     assert number == 3
     assert told.startswith(message)
@@ -190,6 +201,7 @@ def test_a_request_that_changes_has_another_digest(tmp_path: Path) -> None:
         return line.digest
 
     changes: list[dict[str, Any]] = [{}, {"text": "b"}, {"voice": "x"}, {"speed": 1.1}, {"dictionary": {"a": "b"}}]
+    changes += [{"seed": 0}, {"attributes": {"age": "老年"}}]
     assert len({digest(**change) for change in changes}) == len(changes)
     assert digest() == digest(id="elsewhere"), "the same audio under another name"
 

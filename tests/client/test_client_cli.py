@@ -50,7 +50,8 @@ def test_a_text_becomes_a_file_and_one_line(triton: Triton, capsys: pytest.Captu
     assert soundfile.info("out.wav").frames == 48000
 
 
-def test_every_option_reaches_the_server(triton: Triton) -> None:
+@pytest.mark.parametrize("command", ["synth", "stream"])
+def test_every_option_reaches_the_server(command: str, triton: Triton) -> None:
     Path("words").write_text("重庆\tchong2 qing4\n", encoding="utf-8")
     names = (
         "--voice",
@@ -62,13 +63,21 @@ def test_every_option_reaches_the_server(triton: Triton) -> None:
         "--speed",
         "--pitch",
         "--energy",
+        "--seed",
     )
-    values = ("demo", "高保真", "me", "sad", "温柔", "words", "1.5", "-3", "2")
+    values = ("demo", "高保真", "me", "sad", "温柔", "words", "1.5", "-3", "2", "7")
     options = [item for pair in zip(names, values, strict=True) for item in pair]
-    assert main(["synth", "好", "-o", "out.flac", "--server", triton.address, *options]) == 0
-    sent = [tensor.name for tensor in triton.requests[0].inputs]
-    assert sorted(sent) == sorted(["TEXT", *(name.strip("-").upper() for name in names)])
-    assert b"\x04\x00\x00\x00high" in triton.requests[0].raw_input_contents
+    options += ["--attribute", "gender=女性", "--attribute", "age = 老年"]
+    assert main([command, "好", "-o", "out.wav", "--server", triton.address, *options]) == 0
+    sent = {tensor.name: raw for tensor, raw in zip(*_tensors(triton.requests[0]), strict=True)}
+    assert sorted(sent) == sorted(["TEXT", "ATTRIBUTES", *(name.strip("-").upper() for name in names)])
+    assert sent["QUALITY"] == b"\x04\x00\x00\x00high"
+    assert sent["SEED"] == b"\x07\x00\x00\x00"
+    assert json.loads(sent["ATTRIBUTES"][4:]) == {"gender": "女性", "age": "老年"}
+
+
+def _tensors(request: Any) -> tuple[Any, Any]:
+    return request.inputs, request.raw_input_contents
 
 
 def test_json_is_one_object_with_everything(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,6 +156,14 @@ WRONG = {
     "energy inf": (["好", "-o", "o.wav", "--energy", "inf"], "energy must be"),
     "speed no number": (["好", "-o", "o.wav", "--speed", "x"], "'--speed'"),
     "quality": (["好", "-o", "o.wav", "--quality", "best"], "quality must be one of high"),
+    "seed below 0": (["好", "-o", "o.wav", "--seed", "-1"], "seed must be a whole number between 0 and"),
+    "seed no number": (["好", "-o", "o.wav", "--seed", "x"], "'--seed'"),
+    "attribute without value": (["好", "-o", "o.wav", "--attribute", "gender"], "must be NAME=VALUE, got 'gender'"),
+    "attribute without name": (["好", "-o", "o.wav", "--attribute", "=女性"], "must be NAME=VALUE"),
+    "attribute twice": (
+        ["好", "-o", "o.wav", "--attribute", "gender=女性", "--attribute", "gender=男性"],
+        "gender has two values, '女性' and '男性': keep one",
+    ),
     "timeout": (["好", "-o", "o.wav", "--timeout", "0"], "total timeout must be"),
     "server": (["好", "-o", "o.wav", "--server", "here"], "server must be HOST:PORT"),
     "unknown option": (["好", "--loud"], "--loud"),

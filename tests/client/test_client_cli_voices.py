@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from client_fakes import Triton, failed
+from client_fakes import DEMO, Triton, failed
 
 from client.cli import main
 
@@ -37,6 +37,17 @@ def test_voices_are_a_table_or_one_object(triton: Triton, capsys: pytest.Capture
         ("ghost", "unloaded", False),
     ]
     assert voices[0]["limits"]["pitch"] == [-4.0, 4.0]
+
+
+def test_what_a_designed_voice_may_be_like_is_shown(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:
+    triton.configs["demo"] = DEMO | {"attributes": '{"gender": ["男性", "女性"], "age": ["老年"]}'}
+    assert main(["voices", "--server", triton.address]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:] == ["demo: --attribute gender=男性|女性", "demo: --attribute age=老年"]
+    assert main(["voices", "--json", "--server", triton.address]) == 0
+    demo, ghost = json.loads(capsys.readouterr().out)["voices"]
+    assert demo["attributes"] == {"gender": ["男性", "女性"], "age": ["老年"]}
+    assert ghost["attributes"] == {}
 
 
 def test_what_is_wrong_with_a_voice_is_told(triton: Triton, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import BOUNDS, MAX_STYLE, Deadline, DeadlineExceeded, InvalidRequest, Request, Timeout
+from client import BOUNDS, MAX_SEED, MAX_STYLE, Deadline, DeadlineExceeded, InvalidRequest, Request, Timeout
 from client._protocol import encode
 from client._status import target
 
@@ -76,16 +76,20 @@ def test_only_what_was_asked_for_is_sent() -> None:
 
 def test_everything_that_was_asked_for_is_sent_with_its_type() -> None:
     words = {"重庆": "chong2 qing4"}
-    request = Request("好", "demo", "fast", "a", "happy", "温柔", words, 1.5, -2.0, 3.0)
+    attributes = {"gender": "女性", "speed": "语速很慢"}
+    request = Request("好", "demo", "fast", "a", "happy", "温柔", words, 1.5, -2.0, 3.0, attributes, MAX_SEED)
     message = encode(request, Deadline(Timeout(5)))
     sent = {tensor.name: (tensor.datatype, list(tensor.shape)) for tensor in message.inputs}
-    strings = dict.fromkeys(("TEXT", "VOICE", "QUALITY", "SPEAKER", "EMOTION", "STYLE", "DICTIONARY"), ("BYTES", [1]))
+    names = ("TEXT", "VOICE", "QUALITY", "SPEAKER", "EMOTION", "STYLE", "DICTIONARY", "ATTRIBUTES")
+    strings = dict.fromkeys(names, ("BYTES", [1]))
     numbers = dict.fromkeys(("SPEED", "PITCH", "ENERGY"), ("FP32", [1]))
-    assert sent == strings | numbers
+    assert sent == strings | numbers | {"SEED": ("INT32", [1])}
     raw = dict(zip((tensor.name for tensor in message.inputs), message.raw_input_contents, strict=True))
     assert np.frombuffer(raw["SPEED"], "<f4") == [1.5]
     assert np.frombuffer(raw["PITCH"], "<f4") == [-2.0]
     assert json.loads(raw["DICTIONARY"][4:]) == words
+    assert json.loads(raw["ATTRIBUTES"][4:]) == attributes
+    assert np.frombuffer(raw["SEED"], "<i4") == [MAX_SEED]
 
 
 @pytest.mark.parametrize(("seconds", "low", "high"), [(5, 4e6, 5e6), (1e300, 9e12, 1e13), (1e-9, 1, 1)])
@@ -121,8 +125,30 @@ def test_a_dictionary_that_does_not_map_words_to_readings_is_refused(words: Any,
         Request.checked("好", dictionary=words)
 
 
-def test_an_empty_dictionary_is_not_sent() -> None:
-    assert Request.checked("好", dictionary={}).dictionary is None
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ("gender=女性", "attributes must map names to values, got str"),
+        ({"": "女性"}, "the name of an attribute must not be empty"),
+        ({"gender": ["女性"]}, 'the attribute "gender" must be a string, got list'),
+        ({"gender": " "}, 'the attribute "gender" must not be empty'),
+    ],
+)
+def test_attributes_that_do_not_map_names_to_values_are_refused(attributes: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        Request.checked("好", attributes=attributes)
+
+
+@pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 1.0, "7", True, 10**400])
+def test_a_seed_that_is_no_whole_number_in_its_bounds_is_refused(seed: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"^seed must be a whole number between 0 and {MAX_SEED}, got .{{1,40}}$"):
+        Request.checked("好", seed=seed)
+    assert Request.checked("好", seed=np.int64(7)).seed == 7  # type: ignore[arg-type]
+
+
+def test_an_empty_mapping_is_not_sent() -> None:
+    request = Request.checked("好", dictionary={}, attributes={})
+    assert (request.dictionary, request.attributes) == (None, None)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "5", True])
