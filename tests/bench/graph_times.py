@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import onnxruntime
 
+from bench.interleaved import medians
 from export.bundle import Arrays
 
 THREADS = (1, 2)
-# Runs that are not counted.
-_WARMING = 2
 
 
 class Race:
@@ -32,11 +31,5 @@ class Race:
 
     def medians(self, inputs: Arrays, runs: int) -> dict[str, float]:
         """Seconds of a run of each: CPU time of the calling thread for one thread, wall time for two."""
-        taken: dict[str, list[float]] = {name: [] for name in self.sessions}
-        for turn in range(runs + _WARMING):
-            for name, session in self.sessions.items():
-                begin = self.clock()
-                session.run(None, inputs)
-                if turn >= _WARMING:
-                    taken[name].append(self.clock() - begin)
-        return {name: statistics.median(times) for name, times in taken.items()}
+        ways = {name: partial(session.run, None, inputs) for name, session in self.sessions.items()}
+        return medians(ways, runs, clock=self.clock)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bench import report
 from bench.figures import Spread, percentile, table, trend
+from bench.interleaved import medians
 from bench.texts import instructions, prose
 from bench.ways import heard
 
@@ -85,3 +86,15 @@ def test_a_file_that_is_none_holds_nothing(tmp_path):
     assert report.read(tmp_path / "missing.json") == {}
     (tmp_path / "torn.json").write_text('{"command": ')
     assert report.read(tmp_path / "torn.json") == {}
+
+
+def test_ways_take_turns_and_the_first_runs_do_not_count():
+    ran = []
+    times = iter([0, 90, 90, 95, 100, 101, 101, 111, 111, 114, 114, 124, 124, 126, 126, 146])
+
+    def way(name):
+        return lambda: ran.append(name)
+
+    found = medians({"a": way("a"), "b": way("b")}, runs=3, warming=1, clock=lambda: next(times))
+    assert ran == ["a", "b"] * 4
+    assert found == {"a": 2, "b": 10}
