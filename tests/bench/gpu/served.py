@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from bench.figures import Spread, ms, number, table
+from bench.figures import ms, number, table
 from bench.gpu import nvml
 from bench.gpu.setting import GpuSetting
 from bench.gpu.stages import left_out
 from bench.gpu.subjects import SAMBERT
+from bench.loops import loop
 from bench.offer import Asked, Door, in_turn
 from bench.processes import memory, total
 from bench.setting import Section
@@ -29,29 +29,6 @@ SECONDS = 8.0
 # A listener's patience, and the share of the answers that has to keep it.
 PATIENCE_SECONDS = 1.0
 CONFIGURED, SINGLE, FLOAT = "configured", "no batching", "fp32"
-
-
-@dataclass(frozen=True)
-class Loop:
-    """What came of a closed loop: audio seconds per second, seconds to the first and the last audio, refusals."""
-
-    requests: int
-    refused: int
-    audio_seconds_per_second: float
-    p50_seconds: float
-    p95_seconds: float
-    first_p50_seconds: float
-    first_p95_seconds: float
-
-
-def loop(asked: Sequence[Asked], sample_rate: int) -> Loop:
-    """Of the requests of a loop, over the time from its first sending to its last answer."""
-    answered = [each for each in asked if each.status == "OK"]
-    elapsed = max(each.ended for each in asked) - min(each.sent for each in asked)
-    audio = sum(each.samples for each in answered) / sample_rate
-    whole = Spread.of(each.seconds for each in answered)
-    first = Spread.of(each.heard - each.sent for each in answered if each.heard is not None)
-    return Loop(len(asked), len(asked) - len(answered), audio / elapsed, whole.p50, whole.p95, first.p50, first.p95)
 
 
 def held(rows: Iterable[Mapping[str, Any]]) -> int:

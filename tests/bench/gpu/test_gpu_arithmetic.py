@@ -11,6 +11,7 @@ from tritonclient.grpc import model_config_pb2
 from bench.gpu import goals, nvml, run, served
 from bench.gpu.device import CPU, CUDA, Device
 from bench.gpu.nvml import Sample, Usage, Watch
+from bench.loops import loop
 from bench.offer import Asked
 
 
@@ -57,7 +58,7 @@ def asked(sent, heard, ended, samples, status="OK"):
 
 
 def test_a_loop_is_measured_from_its_first_sending_to_its_last_answer():
-    found = served.loop(
+    found = loop(
         [asked(10.0, 10.1, 11.0, 16000), asked(10.0, 10.3, 12.0, 32000), asked(11.0, None, 14.0, 0, "UNAVAILABLE")],
         sample_rate=16000,
     )
