@@ -180,10 +180,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return _mapping(content, path)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that is an object. Raises `CheckpointError`."""
+def read_json(path: Path, most_bytes: int = _MAX_TEXT_BYTES) -> dict[str, Any]:
+    """A JSON file that is an object, of at most `most_bytes`. Raises `CheckpointError`."""
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path, most_bytes))
     except _UNREADABLE as error:
         raise CheckpointError(f"{path} is not valid JSON; fetch it again") from error
     return _mapping(content, path)
@@ -243,10 +243,11 @@ def _check_tensor(value: Tensor, what: str) -> None:
         raise CheckpointError(f"{what} holds NaN or infinite values; use an earlier checkpoint")
 
 
-def read_text(path: Path) -> str:
-    """A config in UTF-8, of at most a megabyte. Raises `CheckpointError`."""
+def read_text(path: Path, most_bytes: int = _MAX_TEXT_BYTES) -> str:
+    """A text in UTF-8 of at most `most_bytes`: a config's megabyte. Raises `CheckpointError`."""
+    _opening(path)
     try:
-        if path.stat().st_size > _MAX_TEXT_BYTES:
+        if path.stat().st_size > most_bytes:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes: too long for a config; fetch it again")
         return path.read_text(encoding="utf-8")
     except OSError as error:
