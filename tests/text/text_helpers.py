@@ -78,6 +78,24 @@ def sambert_json(name: str, **changes: Any) -> dict[str, Any]:
     return voice_json(name, **described | changes)
 
 
+def sculptor_json(name: str, **changes: Any) -> dict[str, Any]:
+    """The same of a voice that is designed in words and reads text."""
+    described = {
+        "family": "sculptor",
+        "hop_length": 480,
+        "emotions": ["neutral", "happy", "sad"],
+        "qualities": {"high": "hift"},
+        "stages": ["style", "lm", "flow", "hift"],
+        "style_controls": [],
+        "limits": {"speed": [0.5, 2.0], "pitch": [0.0, 0.0], "contour": [1.0, 1.0], "energy": [-6.0, 6.0]},
+        "frame_bucket": 32,
+        "symbols": {},
+        "generation": {"lm": "lm", "flow": "flow", "sos": 4000, "task": 4001},
+        "design": {"attributes": {"gender": ["男性", "女性"]}, "instruction": "一位女性"},
+    }
+    return voice_json(name, **described | changes)
+
+
 def shelve(folder: Path, *described: Mapping[str, Any]) -> Path:
     """A model repository of voices that have nothing but their file."""
     for voice in described:

@@ -67,6 +67,8 @@ class Speech:
             "stages": voice.stages,
             "vocoders": voice.vocoders,
             "sample_rate": voice.sample_rate,
+            "generation": voice.generation,
+            "design": voice.design,
             "characters": self.characters,
             "text": self.text,
             "manner": asdict(self.manner),

@@ -54,7 +54,8 @@ def fitted(manner: Manner, voice: VoiceFile) -> tuple[Manner, list[Notice]]:
         message = f"voice '{voice.name}' has no emotion '{emotion}' (it has only one): it was left out."
         return replace(manner, emotion=None, intensity=1.0), [Notice("markup", f"emotion {emotion}", message)]
     check_emotion(manner.emotion, voice)
-    low, high = INTENSITY
+    # A designed voice is told its emotion in a word.
+    low, high = INTENSITY if voice.design is None else (1.0, 1.0)
     asked, used = manner.intensity, min(max(manner.intensity, low), high)
     message = f"intensity {asked:g} is outside {low:g}..{high:g}: {used:g} was used"
     notices = [Notice("clamped", f"intensity {asked:g}", message)] if used != asked else []

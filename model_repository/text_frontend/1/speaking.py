@@ -9,10 +9,12 @@ from pathlib import Path
 from block import Block, Silence, Speech
 from controls import ControlError, check, resolve
 from dictionary import DictionaryFile, parse_dictionary
-from mandarin import EMPTY, NOTHING, Frontend, Notice, TextError
+from mandarin import EMPTY, NOTHING, Frontend, Notice, SculptorUnits, TextError
 from manners import check_choice, check_emotion, fitted
 from markup import Manner, parse
 from plan import plan
+from textual import as_text
+from tokenizers_read import TokenizerShelf
 from units import Batch, Break, Utterance, batch, unit_encoder
 from voice_file import BrokenVoiceError, VoiceFile, VoiceShelf
 
@@ -41,6 +43,7 @@ class Speaking:
 
     def __init__(self, repository: Path, dictionary: Path | None = None) -> None:
         self._shelf = VoiceShelf(repository)
+        self._tokenizers = TokenizerShelf(repository)
         self._dictionary = DictionaryFile(dictionary or repository / "text_frontend" / "dictionary.json")
         self._frontend = Frontend()
 
@@ -142,7 +145,7 @@ class Speaking:
 
     def _utterances(self, speech: Speech, voice: VoiceFile, style: Mapping[str, float]) -> list[Utterance]:
         controls, clamped = resolve(speech.asked, voice.limits, style=style, shift=speech.manner.shift)
-        encoder = unit_encoder(voice, speech.manner)
+        encoder = unit_encoder(voice, speech.manner, self._tokenizers)
         analysis = self._frontend.analyze(
             speech.text,
             unit_count=encoder.count,
@@ -150,6 +153,8 @@ class Speaking:
             spans=speech.spans,
             places=speech.places,
         )
+        if isinstance(encoder, SculptorUnits):
+            analysis = as_text(analysis, encoder, speech, voice)
         utterances = [Utterance(clause, encoder.encode(clause), controls) for clause in analysis.clauses]
         # What is to be told about the block is told with its first clause.
         notices = (*speech.notices, *clamped, *analysis.notices)

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 from controls import Controls
-from mandarin import BakerUnits, Clause, EncodedClause, Notice, SambertUnits, UnitEncoder
+from mandarin import BakerUnits, Clause, EncodedClause, Notice, SambertUnits, SculptorUnits, UnitEncoder
 from markup import Manner
+from tokenizers_read import TokenizerShelf
 from voice_file import BrokenVoiceError, VoiceFile
 
 # Seconds of silence that are left at the start and the end of a clause; more goes at the start, where there is no vowel
@@ -59,14 +60,19 @@ class Batch:
     clauses: list[str]
 
 
-def unit_encoder(voice: VoiceFile, manner: Manner) -> UnitEncoder:
-    """What turns words into the units of the voice's family, in a manner that the voice has."""
+def unit_encoder(voice: VoiceFile, manner: Manner, tokenizers: TokenizerShelf) -> UnitEncoder:
+    """What turns words into the units of the voice's family, in a manner that the voice has.
+
+    Raises `BrokenVoiceError`.
+    """
     if voice.family == "fastspeech2":
         return BakerUnits(voice.symbols)
     if voice.family == "sambert":
         emotion = manner.emotion or next(iter(voice.emotions), "neutral")
         speaker = manner.speaker or next(iter(voice.speakers), None)
         return SambertUnits(voice.symbols, emotion, speaker, manner.intensity)
+    if voice.family == "sculptor":
+        return SculptorUnits(tokenizers.get(voice), voice.max_units)
     raise BrokenVoiceError(f"voice '{voice.name}' is of family '{voice.family}', which this server cannot read")
 
 
@@ -78,6 +84,8 @@ def describe(utterance: Utterance, voice: VoiceFile) -> str:
     would make around a part of a sentence, or beside an explicit break.
     """
     clause, encoded = utterance.clause, utterance.encoded
+    # Of a voice that reads text, nobody knows which units a word is heard in.
+    words = zip(clause.words, encoded.word_spans, strict=True) if encoded.word_spans else ()
     edges = [
         (utterance.flows_in, encoded.opening, _TIGHT_START),
         (utterance.flows_on, encoded.closing, _TIGHT_END),
@@ -89,7 +97,7 @@ def describe(utterance: Utterance, voice: VoiceFile) -> str:
             "lead": utterance.lead and asdict(utterance.lead),
             "trail": utterance.trail and asdict(utterance.trail),
             "marks": encoded.bookmarks,
-            "words": [[word.text, *span] for word, span in zip(clause.words, encoded.word_spans, strict=True)],
+            "words": [[word.text, *span] for word, span in words],
             "phones": encoded.labels,
             "pauses": encoded.pauses,
             "vanishing": encoded.vanishing,

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -20,7 +21,10 @@ class BrokenVoiceError(Exception):
 
 @dataclass(frozen=True)
 class VoiceFile:
-    """What the text front end needs of a voice; see `export/voice.py` for the meaning of each field."""
+    """What the text front end needs of a voice; see `export/voice.py` for the meaning of each field.
+
+    `generation` and `design` are the router's: they pass through as they are.
+    """
 
     name: str
     family: str
@@ -41,6 +45,8 @@ class VoiceFile:
     frame_lead: int
     frame_tail: int
     symbols: dict[str, dict[str, int]]
+    generation: dict[str, Any] | None = None
+    design: dict[str, Any] | None = None
 
 
 class VoiceShelf:
@@ -94,8 +100,15 @@ def _load(path: Path) -> VoiceFile:
                 feature: {symbol: int(number) for symbol, number in table.items()}
                 for feature, table in content["symbols"].items()
             },
+            generation=_group(content, "generation"),
+            design=_group(content, "design"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenVoiceError(
             f"voice '{path.parent.name}' is broken: {path.name} {error!r}; export it again"
         ) from error
+
+
+def _group(content: dict[str, Any], name: str) -> dict[str, Any] | None:
+    value = content.get(name)
+    return None if value is None else dict(value)

@@ -8,6 +8,7 @@ from .say_as import SAY_AS, say_as
 from .spans import Place, Span, parse_pinyin
 from .units_baker import BakerUnits
 from .units_sambert import SambertUnits
+from .units_sculptor import SculptorUnits
 
 __all__ = [
     "CLOSING",
@@ -23,6 +24,7 @@ __all__ = [
     "Notice",
     "Place",
     "SambertUnits",
+    "SculptorUnits",
     "Span",
     "Syllable",
     "SymbolError",

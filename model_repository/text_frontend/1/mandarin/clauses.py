@@ -92,6 +92,9 @@ def _halve(spoken: SpokenWord, max_units: int) -> tuple[SpokenWord, SpokenWord]:
         raise ValueError(f"max_units must be large enough for one syllable, not {max_units}")
     middle = size // 2
     cut = min(max(1, round(len(word.text) * middle / size)), max(1, len(word.text) - 1))
-    first = replace(word, text=word.text[:cut], syllables=word.syllables[:middle], break_after=0)
-    second = replace(word, text=word.text[cut:] or word.text, syllables=word.syllables[middle:])
+    half = round(len(word.said) * middle / size)
+    first = replace(
+        word, text=word.text[:cut], syllables=word.syllables[:middle], break_after=0, said=word.said[:half], marks=""
+    )
+    second = replace(word, text=word.text[cut:] or word.text, syllables=word.syllables[middle:], said=word.said[half:])
     return SpokenWord(first, spoken.start), SpokenWord(second, spoken.start + cut, spoken.mark)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from opencc import OpenCC
 
@@ -132,6 +133,7 @@ class Frontend:
         spoken = self._simplified(reading.spoken) if reading.spoken else ""
         token = Token(piece.start, piece.end, reading.text, spoken, reading.kind, list(reading.syllables))
         token.group, token.given, token.exact = piece.group, bool(spoken), piece.exact
+        token.said = reading.said
         return token
 
     def _segment(self, run: list[Piece], first_group: int) -> Iterator[Token]:
@@ -213,13 +215,14 @@ def _stronger(spoken: SpokenWord, level: int, mark: str) -> SpokenWord:
     if level < BREAK_CLAUSE:
         return spoken
     keep = pause_after(spoken.mark) >= pause_after(mark)
-    raised = Word(word.text, word.syllables, max(level, word.break_after), word.kind)
+    raised = replace(word, break_after=max(level, word.break_after), marks=word.marks + mark)
     return SpokenWord(raised, spoken.start, spoken.mark if keep else mark)
 
 
 def _regroup(tokens: list[Token]) -> Iterator[SpokenWord]:
     """Words from tokens, the parts of one written number joined again."""
     at = 0
+    ended = -1
     while at < len(tokens):
         end = at + 1
         while tokens[at].group >= 0 and end < len(tokens) and tokens[end].group == tokens[at].group:
@@ -227,8 +230,11 @@ def _regroup(tokens: list[Token]) -> Iterator[SpokenWord]:
         part = tokens[at:end]
         syllables = tuple(s for t in part for s in t.syllables)
         last = part[-1]
-        yield SpokenWord(Word(last.text, syllables, last.break_after, last.kind), part[0].start, last.mark)
-        at = end
+        blank = " " if last.kind == "latin" and part[0].start > ended else ""
+        said = blank + "".join(t.said or t.spoken or t.text for t in part)
+        word = Word(last.text, syllables, last.break_after, last.kind, said, last.mark)
+        yield SpokenWord(word, part[0].start, last.mark)
+        at, ended = end, last.end
 
 
 def _notices(skipped: list[str], latin: list[Notice]) -> tuple[Notice, ...]:

@@ -37,12 +37,17 @@ class Word:
 
     `text` is what the user wrote, as far as it can be aligned; `break_after` is a prosodic break from 0
     (inside a prosodic word) to 4 (end of a sentence); `kind` is "hanzi", "number", "latin" or "symbol".
+
+    For a voice that reads text, `said` is what is read: numbers and symbols in Chinese characters, Latin as letters,
+    with a blank before them where they are a word of their own; `marks` are the punctuation marks that follow.
     """
 
     text: str
     syllables: tuple[Syllable, ...]
     break_after: int
     kind: str
+    said: str = ""
+    marks: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from .characters import clean, is_digit, is_hanzi, is_letter
 from .data_files import table
@@ -86,7 +87,7 @@ def _characters(text: str, plain: str, form: str) -> list[Reading] | None:
     out: list[Reading] = []
     for char in plain:
         if is_letter(char):
-            out.append(spell(char))
+            out.append(replace(spell(char), said=f" {char}"))
         elif is_digit(char):
             out.append(Reading(char, "number", DIGITS[int(char)]))
         elif is_hanzi(char):

@@ -127,8 +127,14 @@ def _pieces(span: Span, written: str, start: int, group: int, latin: Latin) -> t
         return [Piece(start, end, Reading(written, kind, spoken, syllables), exact=span.kind == "pinyin")], []
     if span.kind == "text":
         scanner = Scanner(ch.clean(span.value).text, latin)
-        said = [item.reading for item in scanner.run() if isinstance(item, Piece)]
-        pieces = [Piece(start, end, replace(reading, text=written), group) for reading in said]
+        pieces = []
+        ended = 0
+        for item in scanner.run():
+            if isinstance(item, Piece):
+                blank = " " if item.start > ended else ""
+                said = blank + (item.reading.said or item.reading.spoken or item.reading.text)
+                pieces.append(Piece(start, end, replace(item.reading, text=written, said=said), group))
+                ended = item.end
         return (pieces, scanner.notices) if pieces else None
     pieces = []
     for reading in say_as(span.kind, written, span.value) or ():

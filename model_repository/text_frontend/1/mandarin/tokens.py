@@ -12,13 +12,15 @@ class Reading:
     """A stretch of the written text and how to say it.
 
     Either `spoken` holds Chinese characters still to be pronounced, or `syllables` holds the sound already; then
-    `spoken` is empty or has a character for each, for the rules that look at neighbours.
+    `spoken` is empty or has a character for each, for the rules that look at neighbours. `said` is what a voice that
+    reads letters is given, where that is neither `spoken` nor `text`.
     """
 
     text: str
     kind: str
     spoken: str = ""
     syllables: tuple[Syllable, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,4 @@ class Token:
     # What sounds as it was given: neither 儿 nor neighbours change its syllables, and not even its tones if exact.
     given: bool = False
     exact: bool = False
+    said: str = ""
