@@ -24,7 +24,7 @@ _MOST_BYTES = 128 << 20
 _ABSENT = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")
 _NORMALISERS = ("NFC", "NFKC")
 # Where Qwen2 cuts a text before it merges bytes; its files do not say.
-_QWEN_WORDS = (
+QWEN_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
@@ -88,7 +88,7 @@ def read_qwen(folder: Path) -> TextTokenizer:
         head, *lines = read_text(merges, _MOST_BYTES).split("\n")
         lines = lines if head.startswith("#version") else [head, *lines]
         steps = [
-            {"type": "Split", "pattern": {"Regex": _QWEN_WORDS}, "behavior": "Isolated", "invert": False},
+            {"type": "Split", "pattern": {"Regex": QWEN_WORDS}, "behavior": "Isolated", "invert": False},
             {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False},
         ]
         content = {
