@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ import psutil
 from server.guard import SHARED_MEMORY
 
 STUB = "triton_python_backend_stub"
+# A region is there a moment before the process that it is for.
+ABANDONED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,16 @@ def parse(pid: int, words: Sequence[str]) -> Stub | None:
     return Stub(pid, model, next((word for word in words[3:] if word.startswith(f"{model}_")), model), words[2])
 
 
-def forget_memory(stub: Stub, prefix: str) -> None:
-    """Deletes the name of a dead stub's shared memory, which Triton leaves behind when it reloads the model."""
-    if stub.region.startswith(prefix):
-        (SHARED_MEMORY / stub.region).unlink(missing_ok=True)
+def forget_memory(alive: Iterable[Stub], prefix: str) -> None:
+    """Deletes the names of shared memory that begin with ``prefix`` and belong to none of the living.
+
+    Triton leaves a dead stub's memory behind when it reloads the model.
+    """
+    claimed = {stub.region for stub in alive}
+    for region in SHARED_MEMORY.glob(f"{prefix}*"):
+        with contextlib.suppress(FileNotFoundError):  # its model was unloaded meanwhile
+            if region.name not in claimed and time.time() - region.stat().st_mtime > ABANDONED_SECONDS:
+                region.unlink()
 
 
 def model_of(message: str, models: Iterable[str]) -> str | None:

@@ -94,10 +94,8 @@ class Watch:
         alive = stubs.living(self._server.pid or 0)
         gone = {instance: stub for instance, stub in self._known.items() if instance not in alive}
         self._missing = {name: stub for name, stub in (self._missing | gone).items() if name not in alive}
-        for instance, stub in self._known.items():
-            # Or reloaded between two looks, as the others of a model are when one of them has died.
-            if alive.get(instance) != stub:
-                stubs.forget_memory(stub, self._server.shm_prefix)
+        # Also of those that came and went between two looks, as the others of a model do when one of them has died.
+        stubs.forget_memory(alive.values(), self._server.shm_prefix)
         self._known = alive
         self._next_scan = now + 1.0
         if gone:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from server import watch
+from server import stubs, watch
 from server.control import ModelState
 from server.errors import GaveUp, StartFailed
 from server.frontdoor import UNSAYABLE, Answer, Health, judge
@@ -292,6 +294,17 @@ def test_a_stub_is_known_by_its_command_line() -> None:
     assert parse(7, [*line.split(), "/b/onnxruntime", ""]) == Stub(7, "demo_melgan", "demo_melgan_0_1", "tts-1-a-7")
     assert parse(7, ["/usr/bin/python3", "a", "b", "c"]) is None
     assert parse(7, [""]) is None
+
+
+def test_memory_that_belongs_to_no_living_process_is_forgotten(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(stubs, "SHARED_MEMORY", tmp_path)
+    long_ago = time.time() - 2 * stubs.ABANDONED_SECONDS
+    for name in ("tts-1-living", "tts-1-abandoned", "tts-2-of-another-server"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    (tmp_path / "tts-1-starting").touch()
+    stubs.forget_memory([Stub(7, "demo_melgan", "demo_melgan_0_1", "tts-1-living")], "tts-1-")
+    assert {path.name for path in tmp_path.iterdir()} == {"tts-1-living", "tts-1-starting", "tts-2-of-another-server"}
 
 
 def test_what_is_not_served_is_a_line_for_each_voice() -> None:
