@@ -31,17 +31,13 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class EstimatorConfig:
-    """The causal estimator of the flow: a residual block and `transformers` attention blocks in each of its parts.
-
-    `left_chunks` is how many chunks before its own a frame attends to in streaming, all of them where negative.
-    """
+    """The causal estimator of the flow: a residual block and `transformers` attention blocks in each of its parts."""
 
     channels: int
     heads: int
     head_size: int
     transformers: int
     middle_blocks: int
-    left_chunks: int
 
 
 @dataclass(frozen=True)
@@ -207,7 +203,6 @@ def _estimator(decoder: Settings, chunk: int) -> EstimatorConfig:
         head_size=settings.whole("attention_head_dim"),
         transformers=settings.whole("n_blocks", most=_MAX_LAYERS),
         middle_blocks=settings.whole("num_mid_blocks", most=_MAX_LAYERS),
-        left_chunks=settings.whole("num_decoding_left_chunks", least=-1, default=-1),
     )
 
 
