@@ -23,7 +23,7 @@ def attention_bias(lengths: Tensor, chunk: Tensor, steps: int, dtype: torch.dtyp
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """x [B, T, heads · size] → [B, heads, T, size]."""
-    return x.unflatten(2, (heads, -1)).transpose(1, 2)
+    return x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:

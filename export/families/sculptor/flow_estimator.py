@@ -158,7 +158,8 @@ class ResidualBlock(nn.Module):
         own = causal_convolution(x, self.block1.convolution.weight[:, :first], None)
         beside = F.linear(x, self.res_conv.weight[:, :first, 0])
         y = self.block1.finish(torch.cat([own + before for before, _ in fixed]))
-        return self.block2(y + moment) + torch.cat([beside + rest for _, rest in fixed])
+        changed: Tensor = self.block2(y + moment) + torch.cat([beside + rest for _, rest in fixed])
+        return changed
 
 
 class Transformers(nn.ModuleList):
