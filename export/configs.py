@@ -15,7 +15,7 @@ from export.engines.shapes import graphs, optimisation_profiles
 from export.errors import ExportError
 from export.profiles import Profile
 from export.shared_models import ALIGNER, ANSWER, POSTPROCESS, REQUEST, TEXT_FRONTEND, TTS, PythonModel
-from export.specs import Axis, DType, StageSpec, TensorSpec
+from export.specs import Axis, DType, Precision, StageSpec, TensorSpec, Warmup
 from export.style import presets
 from export.voice import Voice
 from server.plans import PLAN_NAME
@@ -83,8 +83,20 @@ def stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConfig:
         config.parameters[name].string_value = value
     if spec.cached:
         config.response_cache.enable = True
-    _warm_up(config, spec, preferred)
+    warmups = spec.warmups
+    if profile.accelerator and spec.bfloat16 and spec.files()[config.default_model_filename] is Precision.FP32:
+        config.optimization.execution_accelerators.cpu_execution_accelerator.add(name=profile.accelerator)
+        warmups = _every_window(spec, profile)
+    _warm_up(config, spec, warmups, preferred)
     return config
+
+
+def _every_window(spec: StageSpec, profile: Profile) -> tuple[Warmup, ...]:
+    """A vocoder's windows of each length that is met: up to the largest one and what it needs around it."""
+    (frames,) = (axis for tensor in spec.inputs for axis in tensor.axes if isinstance(axis, Axis))
+    longest = profile.max_chunk_frames + 2 * profile.window_step
+    lengths = range(frames.minimum, longest + 1, profile.window_step)
+    return tuple(Warmup(1, {frames.label: length}) for length in lengths)
 
 
 def planned_stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConfig:
@@ -109,9 +121,9 @@ def planned_stage(voice: str, spec: StageSpec, profile: Profile) -> pb.ModelConf
     return config
 
 
-def _warm_up(config: pb.ModelConfig, spec: StageSpec, preferred: Sequence[int]) -> None:
+def _warm_up(config: pb.ModelConfig, spec: StageSpec, warmups: Sequence[Warmup], preferred: Sequence[int]) -> None:
     """Requests of zeros at the lengths that the stage asks for, alone and at each preferred batch size."""
-    for number, warmup in enumerate(spec.warmups):
+    for number, warmup in enumerate(warmups):
         for batch in (warmup.batch, *(size for size in preferred if size != warmup.batch)):
             sample = config.model_warmup.add(name=f"warmup_{number}_batch_{batch}", batch_size=batch)
             for tensor in spec.inputs:

@@ -19,12 +19,14 @@ _RTX3090 = Profile(
     precision=Precision.FP16,
     # 1 is HEURISTIC and kSameAsRequested.
     session={"cudnn_conv_algo_search": "1", "arena_extend_strategy": "1"},
+    accelerator="",
     batching=True,
     qualities=("high", "balanced", "fast"),
     max_in_flight=6,
     max_waiting=64,
     first_chunk_frames=32,
     max_chunk_frames=256,
+    window_step=0,
     idle_unload_seconds=1800,
     max_loaded_voices=3,
     default_deadline_seconds=600,
@@ -46,12 +48,14 @@ _RTX3090 = Profile(
         "precision": "tensor cores; half the memory, and audibly the same. A stage that lacks it is served as it is",
         "session": "clause lengths vary, and an exhaustive search of convolution algorithms would be repeated for each "
         "new shape; the arena grows by what is asked for and not to the next power of two, which holds twice the peak",
+        "accelerator": "the card computes",
         "batching": "a batch takes a card hardly longer than one clause",
         "qualities": "memory and speed for every vocoder",
         "max_in_flight": "the concurrency table of the system this service replaces: at most 6 on this card",
         "max_waiting": "at about a second a request and six at once, ten seconds of waiting: enough for anyone",
         "first_chunk_frames": "0.4 s of audio at hop 300: sounds at once and is longer than the next chunk takes",
         "max_chunk_frames": "3.2 s of audio: past that, overlap costs under a fifth and a chunk only delays others",
+        "window_step": "batching needs buckets, and every voice has its own",
         "idle_unload_seconds": "half an hour: a workstation's card has other uses",
         "max_loaded_voices": "three large voices of about 7 GB fill the card",
         "default_deadline_seconds": "long enough for a chapter, short enough that a forgotten client does not stay",
@@ -150,12 +154,14 @@ _CPU = Profile(
     text_frontend_instances=1,
     precision=Precision.INT8,
     session={"enable_mem_pattern": "0"},
+    accelerator="",
     batching=False,
     qualities=("high", "balanced", "fast"),
     max_in_flight=8,
     max_waiting=64,
     first_chunk_frames=32,
     max_chunk_frames=256,
+    window_step=0,
     idle_unload_seconds=1800,
     max_loaded_voices=4,
     default_deadline_seconds=600,
@@ -178,6 +184,7 @@ _CPU = Profile(
         "precision": "several times as fast where processors have instructions for it, and each stage that has it was "
         "judged by ear; float16 would be emulated",
         "session": "a clause is as long as it is, and ONNX Runtime would keep a plan for every length there ever was",
+        "accelerator": "without products in bfloat16 there is nothing to gain over ONNX Runtime",
         "batching": "a batch takes as long as its clauses one after the other, and the padding comes on top; while "
         "requests of different lengths wait, Triton's batcher also keeps a core busy",
         "qualities": "whatever the voice has",
@@ -186,6 +193,7 @@ _CPU = Profile(
         "max_waiting": "at 25 s of audio a second, some ten seconds of waiting",
         "first_chunk_frames": "0.4 s of audio in about 15 ms of vocoding",
         "max_chunk_frames": "3.2 s of audio: larger activations leave the caches, smaller ones repeat more overlap",
+        "window_step": "a window is as long as it must be",
         "idle_unload_seconds": "half an hour: gives the voice's 0.4 GB back, and loading again takes under a second",
         "max_loaded_voices": "four small voices are about 2 GB of memory",
         "default_deadline_seconds": "long enough for a chapter, short enough that a forgotten client does not stay",
@@ -200,5 +208,13 @@ _CPU = Profile(
     },
 )
 
+_AMX = _CPU.like(
+    "amx",
+    "Xeon with AMX (Sapphire Rapids or later), no GPU",
+    accelerator=("openvino", "its vocoder in bfloat16 takes 40 % of the time of ONNX Runtime's in float32"),
+    qualities=(("high", "balanced"), "the fast vocoder, in int8, would be the slower one"),
+    window_step=(32, "OpenVINO compiles anew for each length, a tenth of a second: there are few, and it is warmed up"),
+)
+
 PLAIN = _CPU
-PROFILES = {p.name: p for p in (_CPU, _RTX3090, _RTX3060, _A4000, _LAPTOP3060, _L4, _H100)}
+PROFILES = {p.name: p for p in (_CPU, _AMX, _RTX3090, _RTX3060, _A4000, _LAPTOP3060, _L4, _H100)}

@@ -35,11 +35,14 @@ class Serving:
 class Profile:
     """Values for one kind of machine; `why` has a reason for each field after it.
 
-    A language model has one instance, which writes up to `language_model.max_batch` texts at once. With `batching`,
+    A language model has one instance, which writes up to `language_model.max_batch` texts at once. `accelerator` is
+    what computes those stages on a processor that may be in bfloat16; empty is ONNX Runtime alone. With `batching`,
     clauses of several requests share a run of a stage, and are padded to buckets so that they can. The fields from
     there on are the parameters of the model `tts`. Of the thresholds, `…_free_bytes` is the free memory below which and
     `…_used_fraction` the share of used memory above which that step of degradation is taken, on the host and on each
-    GPU alike; 0 switches one off. A time of 0 is never, `max_loaded_voices` 0 no bound.
+    GPU alike; 0 switches one off. The windows of a vocoder are a multiple of `window_step` frames; 0 leaves that to the
+    voice. A time of 0 is never, `max_loaded_voices` 0 no bound. `base` is the profile that this
+    one is a change of.
     """
 
     name: str
@@ -53,12 +56,14 @@ class Profile:
     text_frontend_instances: int
     precision: Precision
     session: Mapping[str, str]
+    accelerator: str
     batching: bool
     qualities: tuple[str, ...]
     max_in_flight: int
     max_waiting: int
     first_chunk_frames: int
     max_chunk_frames: int
+    window_step: int
     idle_unload_seconds: float
     max_loaded_voices: int
     default_deadline_seconds: float
@@ -70,6 +75,7 @@ class Profile:
     shed_used_fraction: float
     queue_wait_seconds: float
     recover_seconds: float
+    base: Profile | None = None
 
     def serving(self, kind: StageKind) -> Serving:
         """The values for the stages of one kind."""
@@ -79,14 +85,14 @@ class Profile:
     def router_parameters(self) -> dict[str, str]:
         """The config parameters of the model `tts`."""
         names = [field.name for field in fields(self)]
-        values = {name: getattr(self, name) for name in names[names.index("batching") :]}
+        values = {name: getattr(self, name) for name in names[names.index("batching") : names.index("base")]}
         return {name: _text(value) for name, value in values.items()}
 
     def like(self, name: str, hardware: str, **changes: tuple[Any, str]) -> Profile:
         """This profile with changes, each a value and the reason for it."""
         values: dict[str, Any] = {field: value for field, (value, _) in changes.items()}
         why = {**self.why, **{field: reason for field, (_, reason) in changes.items()}}
-        return replace(self, name=name, hardware=hardware, why=why, **values)
+        return replace(self, name=name, hardware=hardware, why=why, base=self.base or self, **values)
 
 
 def _text(value: float | bool | tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from export.profile_values import GIB, PROFILES
 from export.profiles import Profile, Serving
 from export.specs import Precision
 
-_DESCRIBED = {"name", "hardware", "why"}
+_DESCRIBED = {"name", "hardware", "why", "base"}
 
 _INTRODUCTION = """# Hardware profiles
 
@@ -61,17 +61,14 @@ def _table() -> list[str]:
 def _reasons() -> list[str]:
     """Each profile's reasons; of a profile that is another one with changes, only those of the changes."""
     lines = []
-    full: Profile | None = None
     for profile in PROFILES.values():
-        base = full if full is not None and profile.name != "cpu" else None
+        base = profile.base
         lines += [f"\n## Why: `{profile.name}`, {profile.hardware}\n"]
         if base is not None:
             lines += [f"What is not listed is as for `{base.name}`.\n"]
         for name in _names():
             if base is None or profile.why[name] != base.why[name]:
                 lines.append(f"* `{name}` {_text(name, getattr(profile, name))}: {profile.why[name]}.")
-        if profile.name != "cpu" and full is None:
-            full = profile
     return lines
 
 

@@ -108,7 +108,8 @@ class StageSpec:
     `role` is the suffix of the Triton model's name (`encoder` makes `demo_encoder`). `max_batch_size` is the largest
     batch that the graph is for; a profile may ask for less. `precisions` are those it exists in: the first one is
     `model.onnx`, another one `model.<precision>.onnx`. A `cached` stage's answers are kept in Triton's response cache.
-    `session` are parameters of the ONNX Runtime backend.
+    `session` are parameters of the ONNX Runtime backend. With `bfloat16` it may be computed in that where the processor
+    does so faster: its eight bits are enough for a waveform, and too few for durations and phases.
     """
 
     role: str
@@ -119,6 +120,7 @@ class StageSpec:
     cached: bool = False
     warmups: tuple[Warmup, ...] = ()
     session: dict[str, str] = field(default_factory=lambda: dict(WITHOUT_ARENA))
+    bfloat16: bool = False
 
     @property
     def kind(self) -> StageKind:

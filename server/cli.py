@@ -131,7 +131,7 @@ def _fitting(profile: str, repository: Path) -> Choice:
     """The profile to use, and why."""
     if profile != "auto":
         return Choice(profile, "as asked")
-    return hardware.choose(hardware.detect(), models.profiles(repository))
+    return hardware.choose(hardware.detect(), models.profiles(repository), hardware.flags())
 
 
 def _run(server: TritonServer, fitting: Choice) -> None:

@@ -1,4 +1,4 @@
-"""Which hardware profile fits this machine: the one of its GPU by name, else by its memory."""
+"""Which hardware profile fits this machine: the one of its GPU by name, else by its memory, else its processor's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pynvml
 
 GIB = 1 << 30
 PLAIN = "cpu"
+AMX = "amx"
 # Of a card's nominal memory, the driver keeps some for itself and NVML tells the rest.
 ROUGHLY = 0.88
 
@@ -50,16 +52,20 @@ _PROFILES = (
     _Profile("rtx3060", 12, re.compile(r"\bRTX 3060\b(?! Ti)")),
     _Profile("laptop3060", 6, re.compile(r"\bRTX 3060\b.*\bLaptop\b")),
 )
+# What the processor must have for products in bfloat16, by Linux' names.
+AMX_PRODUCTS = {"amx_tile", "amx_bf16"}
 _LAPTOP = re.compile(r"\b(Laptop|Mobile|Max-Q)\b", re.IGNORECASE)
 
 
-def choose(gpus: Sequence[Gpu], available: Collection[str]) -> Choice:
-    """The profile for a machine with these cards, of those that the repository has configs for.
+def choose(gpus: Sequence[Gpu], available: Collection[str], flags: Collection[str] = ()) -> Choice:
+    """The profile for a machine with these cards and a processor with these flags, of those that the repository has.
 
     Every stage runs on every card, so the smallest card decides. A laptop's chip has the name of a desktop's card and
     neither its power nor its memory: it gets a laptop's profile.
     """
     if not gpus:
+        if set(flags) >= AMX_PRODUCTS and AMX in available:
+            return Choice(AMX, "no NVIDIA GPU was found, and the processor has AMX")
         return Choice(PLAIN, "no NVIDIA GPU was found")
     gpu = min(gpus, key=lambda card: card.memory)
     seen = f"{gpu.name}, {gpu.memory / GIB:.0f} GiB"
@@ -88,6 +94,15 @@ def detect(environment: Mapping[str, str] | None = None) -> list[Gpu]:
         return []  # a driver that cannot list its cards runs nothing on them either
     finally:
         pynvml.nvmlShutdown()
+
+
+def flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """What the processor can do, by Linux' names; empty where nobody tells."""
+    try:
+        lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return set(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
 
 
 def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> list[Gpu]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
+import ort_openvino
 import ort_options
 import triton_python_backend_utils as pb_utils
 from ort_batch import Arrays, Job, Refused, Runner
@@ -52,13 +53,15 @@ class TritonPythonModel:
     def finalize(self) -> None:
         self.heap.close()
 
-    def _load(self, path: Path, config: dict[str, Any], args: dict[str, str]) -> onnxruntime.InferenceSession:
+    def _load(self, path: Path, config: dict[str, Any], args: dict[str, str]) -> Any:
         if not path.is_file():
             raise ConfigError(f"the model file {path} does not exist: export the voice first")
         available = onnxruntime.get_available_providers()
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
-        chosen = ort_options.providers(config, kind, device, available, pb_utils.Logger.log_warn)
         options = ort_options.session_options(config)
+        if ort_openvino.wanted(config, kind, available):
+            return ort_openvino.Session(path, options.intra_op_num_threads)
+        chosen = ort_options.providers(config, kind, device, available, pb_utils.Logger.log_warn)
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
         except Exception as error:

@@ -46,12 +46,19 @@ class Vocoder:
 
 
 def vocoder_spec(
-    role: str, channels: int, hop_length: int, precisions: tuple[Precision, ...] = FLOATS, frames: Axis = FRAMES
+    role: str,
+    channels: int,
+    hop_length: int,
+    precisions: tuple[Precision, ...] = FLOATS,
+    frames: Axis = FRAMES,
+    *,
+    bfloat16: bool = False,
 ) -> StageSpec:
     """What a vocoder's stage takes and gives."""
     return StageSpec(
         role=role,
         precisions=precisions,
+        bfloat16=bfloat16,
         inputs=(TensorSpec("mel", DType.FP32, (frames, channels)),),
         outputs=(TensorSpec("audio", DType.FP32, (frames.scaled("samples", hop_length),)),),
         warmups=(Warmup(1, {frames.label: _WARMUP_FRAMES}),),
@@ -62,5 +69,7 @@ def vocoder_stage(
     vocoder: Vocoder, role: str, precisions: tuple[Precision, ...] = FLOATS, frames: Axis = FRAMES
 ) -> Stage:
     """The stage that serves a vocoder."""
-    spec = vocoder_spec(role, vocoder.channels, vocoder.hop_length, precisions, frames)
+    # Not with channels beyond the bands: they are the phases of a source.
+    plain = vocoder.channels == vocoder.mel.bands
+    spec = vocoder_spec(role, vocoder.channels, vocoder.hop_length, precisions, frames, bfloat16=plain)
     return Stage(spec, vocoder.module, vocoder.sampler)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.hardware import GIB, Gpu, choose, detect, visible
+from server.hardware import GIB, Choice, Gpu, choose, detect, flags, visible
 
-ALL = ("cpu", "rtx3090", "rtx3060", "a4000", "laptop3060", "l4", "h100")
+ALL = ("cpu", "amx", "rtx3090", "rtx3060", "a4000", "laptop3060", "l4", "h100")
 
 
 def gpu(name: str, mib: int, uuid: str = "") -> Gpu:
@@ -64,9 +66,23 @@ def test_only_a_profile_that_the_repository_has_is_chosen() -> None:
     assert choose([gpu("NVIDIA H100 PCIe", 81559)], ("cpu",)).profile == "cpu"
 
 
+def test_a_processor_with_products_in_bfloat16_has_a_profile_of_its_own_where_there_is_no_card() -> None:
+    able, unable = {"avx2", "amx_tile", "amx_bf16"}, {"avx2", "amx_tile"}
+    assert choose([], ALL, able) == Choice("amx", "no NVIDIA GPU was found, and the processor has AMX")
+    assert choose([], ALL, unable).profile == choose([], ("cpu",), able).profile == "cpu"
+    assert choose([gpu("NVIDIA L4", 23034)], ALL, able).profile == "l4"
+
+
+def test_a_processors_flags_are_read_where_the_system_tells_them(tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nflags\t\t: fpu sse amx_bf16\n\nprocessor\t: 1\nflags\t\t: fpu sse amx_bf16\n")
+    assert flags(told) == {"fpu", "sse", "amx_bf16"}
+    assert flags(tmp_path / "missing") == set()
+
+
 @given(st.lists(st.builds(Gpu, st.text(max_size=40), st.integers(0, 300 * GIB))), st.sets(st.sampled_from(ALL)))
 def test_every_machine_gets_a_profile_that_its_smallest_card_can_hold(cards: list[Gpu], available: set[str]) -> None:
-    sizes = {"cpu": 0, "laptop3060": 6, "rtx3060": 12, "a4000": 16, "l4": 24, "rtx3090": 24, "h100": 80}
+    sizes = {"cpu": 0, "amx": 0, "laptop3060": 6, "rtx3060": 12, "a4000": 16, "l4": 24, "rtx3090": 24, "h100": 80}
     choice = choose(cards, available)
     assert choice.profile in available | {"cpu"}
     assert choice.profile == "cpu" or min(card.memory for card in cards) >= 0.88 * sizes[choice.profile] * GIB

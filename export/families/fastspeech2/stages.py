@@ -86,7 +86,7 @@ def decoder_spec(config: FastSpeech2Config) -> StageSpec:
 
 def melgan_spec(config: MelGANConfig, role: str = "melgan", precisions: tuple[Precision, ...] = FLOATS) -> StageSpec:
     """Mel spectrogram to waveform."""
-    return vocoder_spec(role, config.bands, config.hop_length, precisions)
+    return vocoder_spec(role, config.bands, config.hop_length, precisions, bfloat16=True)
 
 
 def specs(acoustic: FastSpeech2Config, vocoder: MelGANConfig) -> tuple[StageSpec, ...]:

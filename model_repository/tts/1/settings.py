@@ -29,7 +29,8 @@ class Settings:
     In the thresholds, `…_free_bytes` is the free memory below which and `…_used_fraction` the share of used memory
     above which that step of degradation is taken, on the host and on each GPU alike; 0 switches one off. Of the times,
     `idle_unload_seconds` 0 is never and `queue_wait_seconds` 0 switches that rule off. `max_loaded_voices` 0 is no
-    bound. A voice's `qualities` that are not among these are not offered, unless it has no others. With `batching`,
+    bound. The windows that a vocoder gets are a multiple of `window_step` frames long, where that is
+    not 0. A voice's `qualities` that are not among these are not offered, unless it has no others. With `batching`,
     lengths are padded so that requests can share a run of a stage.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     max_waiting: int = 64
     first_chunk_frames: int = 32
     max_chunk_frames: int = 256
+    window_step: int = 0
     idle_unload_seconds: float = 0.0
     max_loaded_voices: int = 0
     default_deadline_seconds: float = 600.0
