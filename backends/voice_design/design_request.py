@@ -14,8 +14,8 @@ from design_errors import RefusedDesignError
 # Han characters with their extensions, after NFKC has replaced the compatibility forms.
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]")
 # NFKC makes half-width what Chinese writes in full width, and what the language model was trained on: back again,
-# unless it stands between letters or digits of ASCII (10:30, AC/DC).
-_NARROW = re.compile(r"(?<![0-9A-Za-z])[,:;!?()]|[,:;!?()](?![0-9A-Za-z])")
+# unless it stands between letters or digits of ASCII (10:30). Full width has its space in itself.
+_NARROW = re.compile(r"(?:(?<![0-9A-Za-z])[,:;!?()]|[,:;!?()](?![0-9A-Za-z])) ?")
 _WIDTH = 0xFEE0
 # Control, format, surrogate, private and unassigned characters: nothing that could be read out or understood.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
@@ -59,7 +59,7 @@ def clean(asked: str, most_characters: int) -> str:
         raise RefusedDesignError(
             f"the instruction '{text[:40]}' has no Chinese character: this voice understands Chinese only"
         )
-    return _NARROW.sub(lambda match: chr(ord(match[0]) + _WIDTH), text)
+    return _NARROW.sub(lambda match: chr(ord(match[0][0]) + _WIDTH), text)
 
 
 def chosen(attributes: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
