@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 # Of upstream's network, which its config does not name.
 LAYERS, KERNEL = 5, 3
@@ -27,6 +26,11 @@ class F0Predictor(nn.Module):
         keep = mask.to(mel.dtype).unsqueeze(1)
         x = mel.transpose(1, 2) * keep
         for convolution in self.convolutions:
-            x = F.elu(convolution(x)) * keep
+            x = elu(convolution(x)) * keep
         f0: Tensor = self.output(x.transpose(1, 2)).squeeze(2).abs()
         return f0 * keep.squeeze(1)
+
+
+def elu(x: Tensor) -> Tensor:
+    """x where it is above 0, and exp(x) − 1 below: in parts, since TensorRT-RTX 1.7 has no plan for a whole one."""
+    return x.clamp(min=0) + (x.clamp(max=0).exp() - 1)
