@@ -50,7 +50,7 @@ class Mark:
 class Notice:
     """Something that was done differently from what was asked.
 
-    ``kind`` is ``clamped``, ``skipped``, ``spelled``, ``lexicon``, ``quality``, ``degraded``, ``style``,
+    ``kind`` is ``clamped``, ``skipped``, ``spelled``, ``lexicon``, ``quality``, ``degraded``, ``style``, ``length``,
     ``dictionary`` or ``markup``; ``text`` is what it is about and ``message`` a sentence for people.
     """
 
