@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +62,11 @@ class TritonPythonModel:
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         options = ort_options.session_options(config)
         if ort_openvino.wanted(config, kind, available):
-            return ort_openvino.Session(path, options.intra_op_num_threads)
+            with _told(path):
+                return ort_openvino.Session(path, options.intra_op_num_threads)
         chosen = ort_options.providers(config, kind, device, available, pb_utils.Logger.log_warn)
-        try:
+        with _told(path):
             session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
-        except Exception as error:
-            raise ConfigError(f"the model file {path} could not be loaded: {_reason(error)}") from None
         missing = [name for name, _ in chosen if name not in session.get_providers()]
         if missing:
             raise ConfigError(
@@ -74,9 +75,20 @@ class TritonPythonModel:
         return session
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What goes wrong with a model file becomes one sentence: a ConfigError."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"the model file {path} could not be loaded: {_reason(error)}") from None
+
+
 def _reason(error: Exception) -> str:
     message = " ".join(str(error).split())
-    if re.search("Protobuf parsing failed|No graph was found|does not have a graph", message):
+    if re.search("Protobuf parsing failed|No graph was found|does not have a graph|Unable to read the model", message):
         return "it is corrupt or incomplete, export it again"
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from \S+ failed:)?", "", message)
 

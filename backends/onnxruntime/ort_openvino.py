@@ -56,22 +56,30 @@ class Session:
             "ENABLE_CPU_PINNING": False,
         }
         self._request = openvino.Core().compile_model(str(path), "CPU", properties).create_infer_request()
+        self._inputs = {_name(port): port for port in self._request.model_inputs}
+        self._outputs = {_name(port): port for port in self._request.model_outputs}
 
     def get_inputs(self) -> list[Port]:
         """The graph's inputs."""
-        return [_described(port) for port in self._request.model_inputs]
+        return [_described(name, port) for name, port in self._inputs.items()]
 
     def get_outputs(self) -> list[Port]:
         """The graph's outputs."""
-        return [_described(port) for port in self._request.model_outputs]
+        return [_described(name, port) for name, port in self._outputs.items()]
 
     def run(self, output_names: Sequence[str], input_feed: Mapping[str, Any], run_options: Any = None) -> list[Any]:
         """One inference; the outputs in the order of their names."""
-        results = self._request.infer(dict(input_feed))
-        return [results[name] for name in output_names]
+        results = self._request.infer({self._inputs[name]: value for name, value in input_feed.items()})
+        return [results[self._outputs[name]] for name in output_names]
 
 
-def _described(port: Any) -> Port:
+def _name(port: Any) -> str:
+    """The graph's own name of a port; a port has also the names of what OpenVINO fused with it."""
+    name: str = port.get_node().get_friendly_name()
+    return name.removesuffix("/sink_port_0")
+
+
+def _described(name: str, port: Any) -> Port:
     kind = port.get_element_type().get_type_name()
     shape = tuple(axis.get_length() if axis.is_static else None for axis in port.get_partial_shape())
-    return Port(port.get_any_name(), _TYPES.get(kind, kind), shape)
+    return Port(name, _TYPES.get(kind, kind), shape)

@@ -182,6 +182,27 @@ def test_the_page_about_the_profiles_is_in_step_with_them(repository):
     assert page == profiles_page.page(), "run: python -m export profiles > docs/profiles.md"
 
 
+def test_on_a_processor_with_amx_the_vocoder_alone_is_in_bfloat16_and_warmed_up_at_every_window():
+    files = checked_in_configs()
+    accelerated = {
+        path.parts[0] for path, text in files.items() if parse(text).optimization.execution_accelerators.ByteSize()
+    }
+    assert accelerated == {"demo_melgan"}
+    config = parse(files[Path("demo_melgan/configs/amx.pbtxt")])
+    step, longest = PROFILES["amx"].window_step, PROFILES["amx"].max_chunk_frames
+    warmed = [sample.inputs["mel"].dims[0] for sample in config.model_warmup]
+    assert warmed == list(range(warmed[0], warmed[-1] + 1, step))
+    assert warmed[0] <= 2 * PROFILES["amx"].first_chunk_frames
+    assert warmed[-1] >= longest + 2 * step
+
+
+def test_the_profile_for_amx_starts_and_speaks_on_any_processor(repository):
+    with TritonServer(ServerOptions(repository, profile="amx")) as server, Synthesizer(server.address.grpc) as client:
+        heard = client.synthesize("你好。", quality="fast")
+    assert heard.duration > 0.2
+    assert heard.quality == "balanced"
+
+
 def test_a_gpus_profile_starts_and_speaks_without_a_gpu(repository):
     with TritonServer(ServerOptions(repository, profile="a4000")) as server:
         address = server.address.grpc

@@ -134,7 +134,7 @@ def ort() -> Any:
     """The plain modules of the ONNX backend."""
     sys.path.insert(0, str(BACKEND))
     try:
-        names = ("ort_checks", "ort_options", "ort_batch")
+        names = ("ort_checks", "ort_options", "ort_batch", "ort_openvino")
         return SimpleNamespace(**{name.removeprefix("ort_"): importlib.import_module(name) for name in names})
     finally:
         sys.path.remove(str(BACKEND))

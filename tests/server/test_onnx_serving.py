@@ -24,6 +24,7 @@ OPTIONS = (
     "optimization { graph { level: 1 } "
     'execution_accelerators { gpu_execution_accelerator [{ name: "cuda" }] } }\n'
 )
+OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }\n'
 ALONE = (
     "max_batch_size: 0\n"
     'input [{ name: "x" data_type: TYPE_FP32 dims: [-1, 2] }]\n'
@@ -56,6 +57,7 @@ def client(new_repository: Callable[[], Any]) -> Iterator[Any]:
         outputs={"y": ("STRING", ["B", "N"])},
     )
     repository.onnx("alone", config=ALONE)
+    repository.onnx("openvino", extra=OPENVINO)
     server = TritonServer(ServerOptions(repository.path, log_verbose=1)).__enter__()
     try:
         with grpc.InferenceServerClient(server.address.grpc) as opened:
@@ -103,6 +105,11 @@ def test_unequal_requests_do_not_share(client: Any) -> None:
 def test_a_request_of_several_rows_is_answered_whole(client: Any) -> None:
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert np.array_equal(infer(client, "batched", tensor("x", x)).as_numpy("y"), x * 2)
+
+
+def test_openvino_answers_where_the_config_asks_for_it(client: Any) -> None:
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert np.array_equal(infer(client, "openvino", tensor("x", x)).as_numpy("y"), x * 2)
 
 
 def test_the_warm_up_ran_before_the_first_request(client: Any) -> None:

@@ -20,6 +20,7 @@ from server import ports
 from server.errors import NotReady, PortInUse, PortRace, ProbeFailed, ServerDied, ServerError, StartFailed
 
 ROOT = Path(__file__).resolve().parents[2]
+OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }\n'
 
 LAUNCHER = """
 import sys, time
@@ -151,8 +152,9 @@ def test_a_lost_port_that_was_asked_for_is_an_error(
             server.__enter__()
 
 
-def test_a_corrupt_model_ends_the_start_with_its_cause(repository: Any, make_server: Any) -> None:
-    (repository.onnx("double") / "1" / "model.onnx").write_bytes(b"not an onnx file" * 20)
+@pytest.mark.parametrize("accelerator", ["", OPENVINO], ids=["onnxruntime", "openvino"])
+def test_a_corrupt_model_ends_the_start_with_its_cause(repository: Any, make_server: Any, accelerator: str) -> None:
+    (repository.onnx("double", extra=accelerator) / "1" / "model.onnx").write_bytes(b"not an onnx file" * 20)
     with pytest.raises(StartFailed, match=r"model double failed to load: .*model.onnx .*corrupt") as caught:
         make_server(repository.path).__enter__()
     assert "\n" not in str(caught.value)
