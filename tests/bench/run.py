@@ -82,11 +82,13 @@ def measure_peers(
         bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="A system by its name, may be repeated.")] = None,
+    profile: Annotated[str, typer.Option(help="The service's hardware profile: cpu or amx.")] = "cpu",
 ) -> None:
     """The service beside other ways to serve the same voice, on processors. Twenty minutes; draws plots, too."""
     from bench.peers import run  # which needs packages that nothing else here does
 
-    run.run(Setting(REPOSITORY, "cpu", quick), only or [], json_file or (None if quick or only else PEERS))
+    file = PEERS if profile == "cpu" else PEERS.with_stem(f"{PEERS.stem}_{profile}")
+    run.run(Setting(REPOSITORY, profile, quick), only or [], json_file or (None if quick or only else file))
 
 
 @app.command("gpu")

