@@ -21,12 +21,12 @@ STYLES = {
 }
 
 
-def draw(result: Report, folder: Path) -> list[Path]:
-    """Write `peers_*.png` into a folder; gives the files."""
+def draw(result: Report, beside: Path) -> list[Path]:
+    """Write pictures whose names begin with that of the file that they are `beside`; gives their files."""
     # The part of matplotlib that needs no display, without its global state.
     from matplotlib.figure import Figure
 
-    folder.mkdir(parents=True, exist_ok=True)
+    beside.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for name, label, value, open_loop in _PICTURES:
         figure = Figure(figsize=(7, 4.6), dpi=90, facecolor="white", layout="constrained")
@@ -52,7 +52,7 @@ def draw(result: Report, folder: Path) -> list[Path]:
         axes.set_ylabel(label)
         axes.grid(visible=True, which="both", color="#dddddd", linewidth=0.5)
         figure.legend(loc="outside lower center", ncols=2, fontsize=7)
-        written.append(folder / f"peers_{name}.png")
+        written.append(beside.with_name(f"{beside.stem}_{name}.png"))
         figure.savefig(written[-1])
     return written
 

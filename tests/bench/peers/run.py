@@ -38,4 +38,4 @@ def run(setting: Setting, names: Sequence[str], file: Path | None) -> None:
     if file:
         took = {"took_seconds": round(time.perf_counter() - begin)}
         report.write(file, content | took | result)
-        draw(result, file.parent)
+        draw(result, file)
