@@ -8,9 +8,12 @@ its samples need to know of the utterance before it, and the noise that is serve
 
 from __future__ import annotations
 
+from math import pi
+
 import torch
 from torch import Tensor, nn
 
+from export.families.sculptor.cosyvoice_config import HiftConfig
 from export.families.sculptor.f0_predictor import F0Predictor
 from export.vocoders.nsf import NOISE_FRAMES, PHASE_UNIT
 
@@ -47,3 +50,66 @@ class Track(nn.Module):
         phase = (steps.cumsum(1) % self.steps_per_cycle).to(mel.dtype) / (self.steps_per_cycle * PHASE_UNIT)
         number = ((mask.long().cumsum(1) - 1) % NOISE_FRAMES).to(mel.dtype)
         return torch.cat([mel, torch.stack([f0 / F0_UNIT, phase, number], dim=2)], dim=2)
+
+
+def frames_of(mel: Tensor) -> Tensor:
+    """Which frames of a mel with its track [B, M, bands + 3] are no padding: [B, M], 1 or 0.
+
+    Padding repeats the number of the frame before it, whether `Track` gives it or a mel's last frame was repeated.
+    """
+    number = mel[..., -1]
+    others = (number[:, 1:] != number[:, :-1]).to(mel.dtype)
+    return torch.cat([torch.ones_like(number[:, :1]), others], dim=1)
+
+
+class HarmonicSource(nn.Module):
+    """f0 and phase of each frame → excitation. `mixture` is the layer [1, sines] that mixes sines and noise."""
+
+    multiples: Tensor
+    before: Tensor
+    after: Tensor
+
+    def __init__(self, config: HiftConfig, mixture: nn.Linear, hop_length: int) -> None:
+        super().__init__()
+        self.config = config
+        self.mixture = mixture
+        self.hop_length = hop_length
+        # In seconds after the middle of the frame.
+        time = (torch.arange(hop_length) + 0.5 - hop_length / 2) / config.sample_rate
+        self.register_buffer("before", time.clamp(max=0), persistent=False)
+        self.register_buffer("after", time.clamp(min=0), persistent=False)
+        self.register_buffer("multiples", torch.arange(1.0, mixture.in_features + 1), persistent=False)
+
+    def hiss(self, noise: Tensor) -> Tensor:
+        """Standard normal noise of each sine [..., sines] → mixed [...]."""
+        return noise @ self.mixture.weight[0]
+
+    def forward(self, mel: Tensor, hiss: Tensor) -> Tensor:
+        """mel with its track [B, M, bands + 3], mixed noise [B, M, hop_length] → excitation [B, M, hop_length]."""
+        f0 = mel[..., -3:-2] * F0_UNIT * frames_of(mel).unsqueeze(2)
+        # The line to the middle of a frame rises by the f0 of that frame.
+        edge = torch.zeros_like(f0[:, :1])
+        into, onwards = torch.cat([edge, f0[:, 1:]], dim=1), torch.cat([f0[:, 1:], edge], dim=1)
+        cycles = mel[..., -2:-1] * PHASE_UNIT + into * self.before + onwards * self.after
+        angles = 2 * pi * (cycles - cycles.floor()).unsqueeze(3) * self.multiples
+        sines = self.config.amplitude * (angles.sin() @ self.mixture.weight[0])
+        voiced = (f0 > self.config.voiced_from).to(mel.dtype)
+        excitation = voiced * (sines + self.config.breath * hiss) + (1 - voiced) * (self.config.amplitude / 3 * hiss)
+        return torch.tanh(excitation + self.mixture.bias)
+
+
+class ConstantHiss(nn.Module):
+    """The noise that is served: constant, so that a frame's samples do not depend on its window."""
+
+    frames: Tensor
+
+    def __init__(self, source: HarmonicSource) -> None:
+        super().__init__()
+        shape = (NOISE_FRAMES, source.hop_length, source.mixture.in_features)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            self.register_buffer("frames", source.hiss(noise), persistent=False)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """mel with its track [B, M, bands + 3] → mixed noise [B, M, hop_length]."""
+        return self.frames[mel[..., -1].long()]
