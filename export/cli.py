@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from export import profiles_page, verify_report
+from export import profiles_page, untrained_command, verify_report
 from export import repository as repositories
 from export.bundle import Bundle, Choice
 from export.change import changing
@@ -18,7 +18,6 @@ from export.engines.command import engines
 from export.errors import ExportError
 from export.families import fastspeech2, sambert
 from export.families.fastspeech2 import demo
-from export.families.sambert.untrained_command import untrained
 from export.specs import Precision
 from export.terminal import PrecisionOption, one_line_errors, report
 from export.verifications import VERIFICATIONS, Verifiable
@@ -150,4 +149,4 @@ def verify(
 
 app.command()(engines)
 app.command()(vocoder)
-app.command()(untrained)
+app.add_typer(untrained_command.app, name="untrained")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from typer import Typer
 from typer.testing import CliRunner
 
 from export.checkpoint_files import read_yaml
@@ -22,7 +21,7 @@ from export.families.sambert.layout import find
 from export.families.sambert.shapes import acoustic_shapes, vocoder_shapes
 from export.families.sambert.symbols import tables
 from export.families.sambert.untrained import acoustic_params, vocoder_params, write_untrained
-from export.families.sambert.untrained_command import untrained
+from export.untrained_command import app
 from export.vocoders.kantts_hifigan import kantts_generator
 
 DATA = Path(__file__).parents[1] / "data" / "sambert"
@@ -131,8 +130,6 @@ def test_a_rate_that_no_voice_has_and_voices_of_one_name_are_refused(tmp_path: P
 
 
 def test_the_command_says_where_the_checkpoint_is(tmp_path: Path) -> None:
-    app = Typer()
-    app.command()(untrained)
     folder = tmp_path / "checkpoint"
     result = CliRunner().invoke(app, ["sambert", "--out", str(folder), "--sample-rate", "8000", "--small", "--nsf"])
     assert result.exit_code == 0, result.output

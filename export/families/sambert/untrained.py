@@ -6,7 +6,6 @@ What comes out of them is no speech, but they have the size, the speed and the m
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from export.families.sambert.layout import CONFIGURATION, VOICES, VOICES_FILE
 from export.families.sambert.shapes import acoustic_shapes, vocoder_shapes
 from export.families.sambert.symbols import MANDARIN
 from export.families.sambert.untrained_weights import acoustic_weights, vocoder_weights
+from export.families.untrained_folder import new_folder
 
 Size = Literal["full", "small"]
 
@@ -122,11 +122,7 @@ def write_untrained(
         raise CheckpointError(f"no Sambert voice has {sample_rate} Hz: use {listed(map(str, _AUDIO))}")
     if not voices or len(set(voices)) < len(voices):
         raise CheckpointError(f"the voices {listed(voices) or '(none)'} need names, each another one")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CheckpointError(f"{folder} is not an empty folder: give a new one")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".untrained-") as work:
-        made = Path(work) / "checkpoint"
+    with new_folder(folder) as made:
         for number, name in enumerate(voices):
             generator = torch.Generator().manual_seed(seed + number)
             _write_voice(made / VOICES / name, sample_rate, generator, nsf=nsf, se=se, causal=causal, size=size)
@@ -134,9 +130,6 @@ def write_untrained(
         model = {"type": "sambert-hifigan", "lang_type": "pinyin", "sample_rate": sample_rate}
         configuration = {"framework": "pytorch", "task": "text-to-speech", "model": model}
         (made / CONFIGURATION).write_text(json.dumps(configuration, indent=1), encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        made.rename(folder)
 
 
 def acoustic_params(sample_rate: int, *, nsf: bool, se: bool, size: Size) -> dict[str, Any]:
