@@ -35,7 +35,7 @@ def _number(name: str) -> TensorSpec:
     return TensorSpec(name, DType.FP32, (1,), optional=True)
 
 
-# What a request may say; the router adds QUALITY and STYLE.
+# What a request may say; the router adds QUALITY, STYLE, ATTRIBUTES and SEED.
 REQUEST = (
     _text("TEXT", optional=False),
     _text("VOICE"),
@@ -52,7 +52,19 @@ ANSWER = (
     TensorSpec("EVENTS", DType.STRING, (1,)),
 )
 
-TTS = PythonModel("tts", (*REQUEST, _text("QUALITY"), _text("STYLE")), ANSWER, decoupled=True)
+TTS = PythonModel(
+    "tts",
+    (
+        *REQUEST,
+        _text("QUALITY"),
+        _text("STYLE"),
+        # Of a designed voice: a JSON object of attributes, and what the same speech comes of again.
+        _text("ATTRIBUTES"),
+        TensorSpec("SEED", DType.INT32, (1,), optional=True),
+    ),
+    ANSWER,
+    decoupled=True,
+)
 TEXT_FRONTEND = PythonModel(
     "text_frontend",
     (

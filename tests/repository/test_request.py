@@ -86,3 +86,22 @@ def test_a_place_that_nobody_gave_is_refused(resume):
 def test_a_part_that_is_no_whole_number_of_seconds_is_refused(seconds):
     with pytest.raises(RequestError, match="part_seconds"):
         read({"part_seconds": seconds}, TEXT=b"a")
+
+
+def test_a_voice_may_be_asked_for_by_attributes_and_a_seed():
+    request = read(TEXT="你好".encode(), ATTRIBUTES='{"gender": "女性"}'.encode(), SEED=7)
+    assert (request.attributes, request.seed) == ({"gender": "女性"}, 7)
+    assert (read(TEXT=b"a").attributes, read(TEXT=b"a").seed) == ({}, 0)
+
+
+@pytest.mark.parametrize("wrong", [b"{", b"[]", b'{"gender": 1}', b"7", b"[" * 1990])
+def test_attributes_that_are_no_object_of_texts_say_how_they_are_written(wrong):
+    with pytest.raises(RequestError, match=r'write \{"gender": "女性"'):
+        read(TEXT=b"a", ATTRIBUTES=wrong)
+
+
+def test_attributes_and_seeds_beyond_the_limit_say_so():
+    with pytest.raises(RequestError, match="ATTRIBUTES has 2010 characters"):
+        read(TEXT=b"a", ATTRIBUTES=b" " * 2010)
+    with pytest.raises(RequestError, match="0 or more, got -1"):
+        read(TEXT=b"a", SEED=-1)

@@ -124,10 +124,11 @@ def speak():
             part=0,
             start=None,
             batching=True,
+            attributes=None,
             **kwargs,
         ):
             models, used = Models(**kwargs), []
-            request = Request(text, quality, style, options or {}, part, start or Place())
+            request = Request(text, quality, style, options or {}, part, start or Place(), attributes or {})
             speech = Speech(
                 Stages(models, batching=batching), request, {"p": "很慢"}, lambda: policy, used.append, executor
             )
@@ -281,3 +282,8 @@ def test_where_requests_share_runs_a_clause_fills_its_own_bucket(speak):
 def test_where_they_do_not_a_clause_is_as_long_as_it_is(speak):
     _, _, models = speak("一。", batching=False)
     assert (models.units, models.aligned) == ([10], [(0, 1)])
+
+
+def test_a_voice_that_is_not_designed_tells_that_it_knows_no_attributes(speak):
+    _, events, _ = speak("你好|再见", attributes={"gender": "女性"})
+    assert [notice["text"] for event in events for notice in event["notices"]] == ["gender"]

@@ -7,7 +7,7 @@ given there. Every window fills whole buckets, so that the batcher finds equal s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,25 +38,43 @@ class ChunkSizes:
     largest: int
 
 
-def windows(frames: int, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
-    """The windows of a clause of `frames` frames, in order and without gap.
+# Waits until a spectrogram has so many frames, or all that it will have: how many there are, and whether that is all.
+Reach = Callable[[int], tuple[int, bool]]
+
+
+def windows(reach: Reach, sizes: ChunkSizes, *, lead: int, tail: int, bucket: int, begins: bool) -> Iterator[Window]:
+    """The windows of a clause, in order and without gap.
 
     `begins` says that the request has not been heard yet: its first windows are small and grow, the others are as large
-    as they may be.
+    as they may be. While the clause's spectrogram is still growing they are no larger than it is, and end before it.
     """
     at = 0
     size = sizes.first if begins else sizes.largest
-    while at < frames:
+    while True:
         left = min(at, lead)
+        there, whole = reach(at - left + needed(sizes, left + tail, bucket))
+        if at >= there:
+            return
         length = _padded(left + size + tail, bucket)
+        if not whole and at - left + length >= there:
+            length = (there - 1 - (at - left)) // bucket * bucket
         keep = length - left - tail
-        if frames - at <= keep + min(keep, lead):
+        if whole and there - at <= keep + min(keep, lead):
             # A last window of a few frames would cost as much as its context: it joins this one.
-            keep = frames - at
+            keep = there - at
             length = _padded(left + keep + tail, bucket)
         yield Window(at - left, at - left + length, left, keep)
         at += keep
         size = min(_GROWTH * size, sizes.largest)
+
+
+def needed(sizes: ChunkSizes, context: int, bucket: int) -> int:
+    """Frames that a growing spectrogram must have for a window with so many frames of context.
+
+    Half as many as a first window gives are worth their context; one more is left for a last window, which is known to
+    be the last.
+    """
+    return _padded(-(-sizes.first // 2) + context, bucket) + 1
 
 
 def cut(mel: Mel, window: Window) -> Mel:

@@ -21,7 +21,7 @@ from readings import Memory
 from request import Request
 from settings import Settings
 from speech import THREADS, Policy, Speech
-from stages import Call, Stages
+from stages import Models, Stages
 from telemetry import Telemetry
 
 SWEEP_SECONDS = 0.1
@@ -64,7 +64,7 @@ class FrontDoor:
         settings: Settings,
         pool: VoicePool,
         telemetry: Telemetry,
-        caller: Callable[[Callable[[], None]], Call],
+        caller: Callable[[Callable[[], None]], Models],
         memory: Callable[[], Memory],
         log: Callable[[str], None],
         clock: Callable[[], float],
@@ -159,7 +159,7 @@ class FrontDoor:
                 if block["voice"] not in used:
                     held.enter_context(self._pool.use(block["voice"], block["stages"], check))
                     used.add(block["voice"])
-                    if block["style"]:
+                    if block["style"] and not block.get("design"):
                         self._preload(stages, f"{block['voice']}_{block['style']}")
 
             speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead)

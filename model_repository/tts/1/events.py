@@ -38,6 +38,7 @@ class Timeline:
         self._done = start.done
         self._pause = start.pause
         self._break: float | None = None
+        self._offset = 0.0
         self._marks: list[dict[str, Any]] = []
         self._notices: Notices = []
         self._told: set[tuple[str, str]] = set()
@@ -59,22 +60,24 @@ class Timeline:
         self._done += characters
 
     def begin(self, timing: dict[str, Any], notices: Notices, quality: str) -> None:
-        """A clause whose times are relative to itself; they are told with its first samples."""
+        """A clause whose times are relative to itself; they are told with its first samples.
+
+        One whose end is not known yet has no `frames`: it is told when `complete` is called.
+        """
         lead = round((self._pause if self._break is None else self._break) * self._rate)
-        offset = (self._sent + lead) / self._rate
-        seconds = timing["frames"] * timing["hop_length"] / timing["sample_rate"]
-        words = [
-            _moved(word, offset) | {"phones": [_moved(p, offset) for p in word["phones"]]} for word in timing["words"]
-        ]
-        clause = {"text": timing["text"], "start": round(offset, 4), "end": round(offset + seconds, 4), "words": words}
-        self._marks += [
-            {"name": mark["name"], "time": round(mark["time"] + offset, 4)} for mark in timing.get("marks", ())
-        ]
+        self._offset = (self._sent + lead) / self._rate
+        self._mark(timing)
         self._notices += notices
-        self._opening = {"lead": lead, "clauses": [clause]}
+        self._opening = {"lead": lead, "clauses": [self._clause(timing)] if "frames" in timing else []}
         self._about = {"voice": timing["voice"], "quality": quality}
         if timing["sample_rate"] != self._rate:
             self._resampler = soxr.ResampleStream(timing["sample_rate"], self._rate, 1, dtype="int16")
+
+    def complete(self, timing: dict[str, Any], notices: Notices) -> None:
+        """What of a clause was not known when it began; to be called before its last samples are added."""
+        self._mark(timing)
+        self._notices += notices
+        self._opening["clauses"] = [self._clause(timing)]
 
     def add(self, pcm: Pcm, done: int, *, last: bool) -> Piece:
         """The next samples of the clause at its voice's rate; `done` characters of it are spoken with them."""
@@ -110,6 +113,19 @@ class Timeline:
         if samples or self._marks or self._notices:
             self._sent += samples
             yield self._piece(np.zeros(samples, dtype=np.int16), [], self._total)
+
+    def _clause(self, timing: dict[str, Any]) -> dict[str, Any]:
+        seconds = timing["frames"] * timing["hop_length"] / timing["sample_rate"]
+        start, end = (round(time, 4) for time in (self._offset, self._offset + seconds))
+        words = [
+            _moved(word, self._offset) | {"phones": [_moved(p, self._offset) for p in word["phones"]]}
+            for word in timing["words"]
+        ]
+        return {"text": timing["text"], "start": start, "end": end, "words": words}
+
+    def _mark(self, timing: dict[str, Any]) -> None:
+        for mark in timing.get("marks", ()):
+            self._marks.append({"name": mark["name"], "time": round(mark["time"] + self._offset, 4)})
 
     def _piece(self, pcm: Pcm, clauses: list[dict[str, Any]], done: int, resume: Place | None = None) -> Piece:
         events = {

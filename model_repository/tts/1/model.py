@@ -17,6 +17,7 @@ from calls import Caller
 from door import FrontDoor
 from events import Piece
 from http_control import ADDRESS_VARIABLE, DEFAULT_ADDRESS, HttpControl
+from inferences import infer, respond
 from installed import hold, installed_voices
 from pool import VoicePool
 from readings import Sampler
@@ -24,7 +25,7 @@ from request import PASSED_ON
 from settings import Settings
 from telemetry import Telemetry
 
-_INPUTS = ("TEXT", "QUALITY", "STYLE", *PASSED_ON)
+_INPUTS = ("TEXT", "QUALITY", "STYLE", "ATTRIBUTES", "SEED", *PASSED_ON)
 # Triton has no code of its own for these.
 _CODES = {"INVALID_ARGUMENT": "INVALID_ARG", "DEADLINE_EXCEEDED": "UNAVAILABLE"}
 
@@ -75,7 +76,7 @@ class TritonPythonModel:
 
 
 def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
-    return Caller(pool.revive, time.monotonic, check)
+    return Caller(infer, respond, pool.revive, time.monotonic, check)
 
 
 class _Answer:

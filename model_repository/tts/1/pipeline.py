@@ -69,6 +69,36 @@ def side_by_side(calls: Iterator[Callable[[], T]], executor: Executor, width: in
         wait([future for future in begun if not future.cancel()])
 
 
+def as_they_come(calls: Iterator[Callable[[], T]], executor: Executor, width: int) -> Generator[T, None, None]:
+    """The same for calls that have to be waited for: meanwhile, what those before return is handed out.
+
+    This takes one more thread of `executor`. Closing it waits for the call that is awaited, too.
+    """
+    begun: deque[Future[T]] = deque()
+    free = threading.Semaphore(width)
+    stop = threading.Event()
+
+    def begin() -> Iterator[Future[T]]:
+        for call in calls:
+            while not free.acquire(timeout=0.1):
+                if stop.is_set():
+                    return
+            begun.append(executor.submit(call))
+            yield begun[-1]
+
+    futures = ahead(begin(), executor, width)
+    try:
+        for future in futures:
+            result = future.result()
+            begun.popleft()
+            free.release()
+            yield result
+    finally:
+        stop.set()
+        futures.close()
+        wait([future for future in begun if not future.cancel()])
+
+
 def _put(made: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> None:
     while not stop.is_set():
         try:

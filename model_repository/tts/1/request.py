@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy.typing as npt
@@ -17,6 +17,8 @@ QUALITIES = ("high", "balanced", "fast")
 _ALIASES = {"高保真": "high", "平衡": "balanced", "快速": "fast"}
 DEFAULT_QUALITY = "balanced"
 MAX_TEXT = 60_000
+MAX_ATTRIBUTES = 2000
+_ADVICE = 'write {"gender": "女性", "speed": "语速较慢"}'
 # Seconds of the longest natural pause, generously.
 MAX_PAUSE = 10.0
 # What the text front end reads itself.
@@ -59,7 +61,8 @@ _PLACE: dict[str, Callable[[Any], Any]] = {"block": int, "sent": int, "done": in
 class Request:
     """`text` and `style` as they came, `quality` by its canonical name, and the inputs for the text front end.
 
-    A request need not ask for a quality or a style. `part_seconds` is after how much audio the client wants to ask for
+    A request need not ask for a quality or a style. `attributes` and `seed` are for voices that are designed.
+    `part_seconds` is after how much audio the client wants to ask for
     the rest itself, 0 for never; `start` is where the rest begins that it now asks for.
     """
 
@@ -69,6 +72,8 @@ class Request:
     options: Arrays
     part_seconds: int = 0
     start: Place = Place()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
 
     @classmethod
     def read(cls, inputs: Mapping[str, npt.NDArray[Any]], parameters: Mapping[str, Any]) -> Request:
@@ -83,7 +88,24 @@ class Request:
         if isinstance(part, bool) or not isinstance(part, int) or part < 0:
             raise RequestError("part_seconds must be a whole number of seconds, 0 or more")
         start = Place() if resume is None else Place.load(str(resume))
-        return cls(text, quality, _text("STYLE", inputs) or None, options, part, start)
+        attributes = parse_attributes(_text("ATTRIBUTES", inputs) or "{}")
+        seed = int(inputs["SEED"][0]) if "SEED" in inputs else 0
+        if seed < 0:
+            raise RequestError(f"seed must be a whole number of 0 or more, got {seed}")
+        return cls(text, quality, _text("STYLE", inputs) or None, options, part, start, attributes, seed)
+
+
+def parse_attributes(text: str) -> dict[str, str]:
+    """The attributes of a voice, name → value, which are not looked up yet. Raises `RequestError`."""
+    if len(text) > MAX_ATTRIBUTES:
+        raise RequestError(f"ATTRIBUTES has {len(text)} characters, the most is {MAX_ATTRIBUTES}: leave some out")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"ATTRIBUTES is not JSON ({error}): {_ADVICE}") from error
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise RequestError(f"ATTRIBUTES must be a JSON object of texts: {_ADVICE}")
+    return content
 
 
 def check_quality(asked: str) -> str:

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import sculpting
 import styles
-from chunks import ChunkSizes, cut, windows
+from chunks import ChunkSizes, Window, windows
 from errors import RequestError, TextRefusedError
 from events import Piece, Timeline
-from pipeline import ahead, side_by_side
+from pipeline import ahead, as_they_come, side_by_side
 from request import DEFAULT_QUALITY, Request, choose_vocoder
-from stages import Clause, Spectrogram, Stages
+from sculpting import SculptedPiece, Sculptor
+from stages import Audio, Clause, Spectrogram, Stages
 
 # Windows of a request that are vocoded at once.
 WINDOWS = 2
-# They and the clause that is made ahead.
-THREADS = WINDOWS + 1
+# They and the clause that is made ahead; where it is made while it is vocoded, what makes it and waits for it, too.
+THREADS = WINDOWS + 1 + sculpting.THREADS + 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class _Spoken:
     """A clause that is ready for its vocoder; `characters` of the text are done with it, `notices` precede it."""
 
     clause: Clause
-    spectrogram: Spectrogram
+    mel: Spectrogram | SculptedPiece
     characters: int
     notices: list[dict[str, str]]
 
@@ -96,6 +98,7 @@ class Speech:
         self._use = use
         self._executor = executor
         self._vectors: dict[str, tuple[Any, list[dict[str, str]]]] = {}
+        self._sculptor = Sculptor(stages.models, request, presets, executor, batching=stages.batching)
 
     def pieces(self) -> Generator[Piece, None, None]:
         """The audio in order and without gaps, each piece as soon as it is there.
@@ -110,7 +113,7 @@ class Speech:
         timeline = Timeline(voiced[0]["sample_rate"], len(request.text), request.start)
         heard = request.start.block > 0
         refusal: _Refused | None = None
-        with closing(ahead(self._items(blocks), self._executor)) as items:
+        with closing(ahead(self._items(blocks), self._executor)) as items, closing(self._sculptor):
             for item in items:
                 if isinstance(item, _Silence):
                     timeline.rest(item.seconds, item.marks, item.characters)
@@ -135,7 +138,11 @@ class Speech:
                 yield _Silence(float(block["silence"]), list(block.get("marks", ())), int(block["characters"]))
                 continue
             self._use(block)
-            style, notices = self._style(block)
+            prompt, style = None, None
+            if block.get("generation"):
+                prompt, notices = self._sculptor.prompt(block)
+            else:
+                style, notices = self._style(block)
             try:
                 clauses = self._stages.clauses(block["json"], style)
             except TextRefusedError as error:
@@ -149,7 +156,11 @@ class Speech:
             for i, clause in enumerate(clauses):
                 characters = int(block["characters"]) * (i + 1) // len(clauses) - done
                 done += characters
-                yield _Spoken(clause, self._stages.spectrogram(clause), characters, notices)
+                if prompt is None:
+                    mel: Spectrogram | SculptedPiece = self._stages.spectrogram(clause)
+                else:
+                    mel = self._sculptor.begin(clause, block, prompt, (at, i), self._policy().chunks)
+                yield _Spoken(clause, mel, characters, notices)
                 notices = []
             if at + 1 < len(blocks):
                 yield _Boundary(at + 1)
@@ -157,17 +168,18 @@ class Speech:
     def _style(self, block: dict[str, Any]) -> tuple[Any, list[dict[str, str]]]:
         """The style vector for a block's voice, or None, and what to tell about it."""
         asked, voice = self._request.style, block["voice"]
+        told = [styles.undesigned(self._request.attributes, voice)] if self._request.attributes else []
         if asked is None:
-            return None, []
+            return None, told
         if voice not in self._vectors:
             if not block["style"]:
-                self._vectors[voice] = None, [styles.unsupported(asked, voice)]
+                self._vectors[voice] = None, [*told, styles.unsupported(asked, voice)]
             else:
                 text = styles.instruction(asked, self._presets)
                 vector = self._stages.style(f"{voice}_{block['style']}", styles.code_points(text))
                 controls = block.get("style_controls", ())
                 notices = styles.check_understood(asked, self._presets, controls, vector.certainty, vector.conflict)
-                self._vectors[voice] = vector.style, notices
+                self._vectors[voice] = vector.style, [*told, *notices]
         return self._vectors[voice]
 
     def _speak(self, item: _Spoken, timeline: Timeline, *, begins: bool) -> Iterator[Piece]:
@@ -176,24 +188,34 @@ class Speech:
         about = clause.about
         asked = policy.quality or self._request.quality or DEFAULT_QUALITY
         quality, vocoder = choose_vocoder(asked, about["vocoders"], policy.offered)
-        timing = item.spectrogram.timing
+        mel = item.mel
+        timing = mel.timing
         notices = [*item.notices, *timing["notices"], *_replaced(self._request.quality, quality, policy)]
         timeline.begin(timing, notices, quality)
-        hop = about["hop_length"]
-        frames = item.spectrogram.frames
         lead, tail, bucket = (about[name] for name in ("frame_lead", "frame_tail", "frame_bucket"))
-        steps = list(windows(frames, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins))
-        model, mel = f"{about['voice']}_{vocoder}", item.spectrogram.mel
-        calls = (partial(self._stages.audio, model, cut(mel, window)) for window in steps)
+        steps = windows(mel.reach, policy.chunks, lead=lead, tail=tail, bucket=bucket, begins=begins)
+        model = f"{about['voice']}_{vocoder}"
+        calls = (partial(self._vocode, model, item, window) for window in steps)
         spoken = 0
-        with closing(side_by_side(calls, self._executor, WINDOWS)) as vocoded:
-            for window, audio in zip(steps, vocoded, strict=True):
-                audio = audio[:, window.skip * hop : (window.skip + window.keep) * hop]
+        # Frames that are still being made must not keep those from being heard that were.
+        run = side_by_side if mel.total is not None else as_they_come
+        with closing(run(calls, self._executor, WINDOWS)) as vocoded, closing(mel):
+            for window, audio in vocoded:
                 spoken += window.keep
+                # How long a growing clause is, and how much of its text is spoken, is known when it is whole.
+                frames = mel.total
                 last = spoken == frames
+                if last and isinstance(mel, SculptedPiece):
+                    timeline.complete(mel.ending(spoken), mel.notices)
                 pcm = self._stages.pcm(audio, clause, last=last)
-                yield timeline.add(pcm, item.characters * spoken // frames, last=last)
+                yield timeline.add(pcm, item.characters * spoken // frames if frames else 0, last=last)
         timeline.end(item.characters, float(about["pause"]))
+
+    def _vocode(self, model: str, item: _Spoken, window: Window) -> tuple[Window, Audio]:
+        """A window and the samples of what it keeps."""
+        hop = item.clause.about["hop_length"]
+        audio = self._stages.audio(model, item.mel.cut(window))
+        return window, audio[:, window.skip * hop : (window.skip + window.keep) * hop]
 
 
 def _replaced(asked: str | None, answered: str, policy: Policy) -> list[dict[str, str]]:

@@ -1,26 +1,45 @@
 """The models behind the front door, as functions.
 
-They are reached through `Call`, a function (model, inputs, outputs) → outputs, so that this module needs no Triton. See
-docs/architecture.md for the tensors.
+They are reached through `Models`, so that this module needs no Triton. See docs/architecture.md for the tensors.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from chunks import Mel, Window, cut
 from errors import RefusedError, TextRefusedError
 from request import Arrays
 
-Call = Callable[[str, Arrays, tuple[str, ...]], Arrays]
 Audio = npt.NDArray[np.float32]
 Pcm = npt.NDArray[np.int16]
 
 _FRONT = ("problem", "units", "unit_lengths", "speed", "pitch", "contour", "energy", "clauses")
+
+
+class Models(Protocol):
+    """Makes model-to-model calls for one request; `calls.Caller` does."""
+
+    def __call__(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
+        """One inference."""
+        ...
+
+    def stream(
+        self, model: str, inputs: Arrays, outputs: tuple[str, ...], end: Arrays
+    ) -> Generator[Arrays, None, None]:
+        """The responses of a decoupled model; when this is closed, it gets the inputs `end`."""
+        ...
+
+    def end(self, model: str, end: Arrays) -> None:
+        """Make a decoupled model give up."""
+
+    def check(self) -> None:
+        """Raises when the request is to end."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +58,25 @@ class Clause:
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """A clause on its way to the vocoder: mel [1, M, bands] of which `frames` are real, and when what is spoken."""
+    """A clause on its way to the vocoder: mel [1, M, bands] of which `total` frames are real, and when what is spoken.
 
-    mel: npt.NDArray[np.float32]
-    frames: int
+    It is whole, and otherwise to be used as a `growing.GrowingMel` is.
+    """
+
+    mel: Mel
+    total: int
     timing: dict[str, Any]
+
+    def reach(self, frames: int) -> tuple[int, bool]:
+        """How many frames there are, and that these are all."""
+        return self.total, True
+
+    def cut(self, window: Window) -> Mel:
+        """A window's frames; beyond the end, the last frame again."""
+        return cut(self.mel, window)
+
+    def close(self) -> None:
+        """Nobody needs any more of it: nothing is left to be done."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +95,14 @@ class Stages:
     is no longer than it must be.
     """
 
-    def __init__(self, call: Call, *, batching: bool) -> None:
-        self._call = call
-        self._batching = batching
+    def __init__(self, models: Models, *, batching: bool) -> None:
+        self.models = models
+        self.batching = batching
 
     def plan(self, text: str, options: Arrays) -> list[str]:
         """The blocks of a text, JSON each. Raises `RefusedError` and `TextRefusedError`."""
         inputs = {"TEXT": _strings(text)} | options
-        answer = self._call("text_frontend", inputs, ("problem", "plan"))
+        answer = self.models("text_frontend", inputs, ("problem", "plan"))
         _check(answer)
         return [block.decode("utf-8") for block in answer["plan"]]
 
@@ -78,19 +111,19 @@ class Stages:
         inputs: Arrays = {"block": _strings(block)}
         if style is not None:
             inputs["style"] = style
-        answer = self._call("text_frontend", inputs, _FRONT)
+        answer = self.models("text_frontend", inputs, _FRONT)
         _check(answer)
         return [self._clause(answer, i) for i in range(len(answer["clauses"]))]
 
     def style(self, model: str, points: npt.NDArray[np.int32]) -> StyleVector:
         """An instruction's style vector; points [1, L] are its code points."""
-        answer = self._call(model, {"instruction": points}, ("style", "certainty", "conflict"))
+        answer = self.models(model, {"instruction": points}, ("style", "certainty", "conflict"))
         return StyleVector(answer["style"][0], answer["certainty"][0], answer["conflict"][0])
 
     def spectrogram(self, clause: Clause) -> Spectrogram:
         """Encoder, aligner and decoder."""
         voice = clause.about["voice"]
-        encoded = self._call(
+        encoded = self.models(
             f"{voice}_encoder",
             {
                 "units": clause.units,
@@ -100,7 +133,7 @@ class Stages:
             },
             ("hidden", "durations"),
         )
-        aligned = self._call(
+        aligned = self.models(
             "aligner",
             {
                 "durations": encoded["durations"],
@@ -111,12 +144,12 @@ class Stages:
             ("alignment", "frame_lengths", "timings"),
         )
         frames = {"alignment": aligned["alignment"], "frame_lengths": aligned["frame_lengths"]}
-        decoded = self._call(f"{voice}_decoder", {"hidden": encoded["hidden"]} | frames, ("mel",))
+        decoded = self.models(f"{voice}_decoder", {"hidden": encoded["hidden"]} | frames, ("mel",))
         return Spectrogram(decoded["mel"], int(aligned["frame_lengths"][0, 0]), json.loads(aligned["timings"][0, 0]))
 
     def audio(self, model: str, mel: npt.NDArray[np.float32]) -> Audio:
         """A vocoder: mel [1, M, bands] → samples [1, M·hop]."""
-        return self._call(model, {"mel": mel}, ("audio",))["audio"]
+        return self.models(model, {"mel": mel}, ("audio",))["audio"]
 
     def pcm(self, audio: Audio, clause: Clause, *, last: bool) -> Pcm:
         """Post-processing of a piece of a clause, the `last` or not: samples [1, n], whole frames → int16 [n]."""
@@ -124,12 +157,12 @@ class Stages:
         about |= {"frames": audio.shape[1] // clause.about["hop_length"], "continues": not last}
         timings = np.array([[json.dumps(about, ensure_ascii=False)]], dtype=np.object_)
         inputs = {"audio": audio, "timings": timings, "energy": clause.energy}
-        return self._call("postprocess", inputs, ("AUDIO",))["AUDIO"]
+        return self.models("postprocess", inputs, ("AUDIO",))["AUDIO"]
 
     def _clause(self, answer: Arrays, i: int) -> Clause:
         row = slice(i, i + 1)
         about = json.loads(answer["clauses"][i, 0])
-        if not self._batching:
+        if not self.batching:
             about |= {"unit_bucket": 1, "frame_bucket": about["frame_step"]}
         # Each clause is padded to its own bucket, not to the longest of its block: it meets more company in a batch.
         length = -(-int(answer["unit_lengths"][i, 0]) // about["unit_bucket"]) * about["unit_bucket"]

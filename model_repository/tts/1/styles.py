@@ -12,6 +12,7 @@ import numpy.typing as npt
 from errors import RequestError
 
 MAX_INSTRUCTION = 500
+EMPTY = "style is empty: leave it out, or name a preset or describe the voice"
 # The style stage's axis is padded to a multiple of this, so that few shapes are met.
 BUCKET = 32
 # Below it an attribute counts as not mentioned, above it as asked for both ways.
@@ -24,11 +25,16 @@ def parse_presets(text: str) -> dict[str, str]:
     return {str(preset["name"]): str(preset["instruction"]) for preset in json.loads(text or "[]")}
 
 
+def normal(asked: str) -> str:
+    """A style as it is compared: in compatibility form, with single blanks."""
+    return " ".join(unicodedata.normalize("NFKC", asked).split())
+
+
 def instruction(asked: str, presets: Mapping[str, str]) -> str:
     """The instruction that a style stands for. Raises `RequestError`."""
-    style = " ".join(unicodedata.normalize("NFKC", asked).split())
+    style = normal(asked)
     if not style:
-        raise RequestError("style is empty: leave it out, or name a preset or describe the voice")
+        raise RequestError(EMPTY)
     if len(style) > MAX_INSTRUCTION:
         raise RequestError(f"style has {len(style)} characters, the most is {MAX_INSTRUCTION}: describe it shorter")
     return presets.get(style, style)
@@ -67,6 +73,13 @@ def check_understood(
 def unsupported(style: str, voice: str) -> dict[str, str]:
     """The notice for a voice without a style stage."""
     return _notice(style, f"the voice '{voice}' knows no styles: it was spoken neutrally")
+
+
+def undesigned(attributes: Mapping[str, str], voice: str) -> dict[str, str]:
+    """The notice for a voice that cannot be designed by attributes."""
+    named = ", ".join(attributes)[:80]
+    message = f"the voice '{voice}' is as it was recorded: the attributes {named} were left out"
+    return {"kind": "style", "text": named[:40], "message": message}
 
 
 def _notice(style: str, message: str) -> dict[str, str]:
