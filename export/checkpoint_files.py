@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import safetensors
-import safetensors.torch
 import torch
 import yaml
 from torch import Tensor, nn
@@ -73,11 +72,17 @@ def read_checkpoint(path: Path) -> Any:
         raise CheckpointError(f"{path} is damaged, cut short or no PyTorch checkpoint; fetch it again") from error
 
 
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.safetensors` file by name. Raises `CheckpointError`, also for what is not finite."""
+def read_safetensors(path: Path, *beginnings: str) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file by name: all, or those alone whose names have one of the `beginnings`.
+
+    Raises `CheckpointError`, also for what is not finite.
+    """
     _opening(path)
     try:
-        state = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, "pt") as file:
+            # Not a mapping: it cannot be iterated over.
+            names = [name for name in list(file.keys()) if name.startswith(beginnings or "")]
+            state = {name: file.get_tensor(name) for name in names}
     except OSError as error:
         raise _unreadable(path, error) from error
     except (safetensors.SafetensorError, *_UNREADABLE) as error:

@@ -8,12 +8,12 @@ frame is silenced in every layer, so that a mel in a batch with longer ones give
 from __future__ import annotations
 
 import copy
-from math import pi
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from export.families.sculptor.fourier import InverseSpectrum, fourier_basis
 from export.families.sculptor.hift import EPSILON, LOUDEST, Hift, Snake, SnakeBlock
 from export.vocoders.flat import SubPixelUpsample, flat_conv
 from export.vocoders.hifigan import OUTPUT_SLOPE, SameConv
@@ -21,24 +21,6 @@ from export.vocoders.hifigan_served import FlatConv
 
 # A snake of a lower frequency is served with this one: it adds less than a millionth of its input's square.
 _LOWEST = 1e-6
-# Of the overlapping squared windows, where there are none.
-_NO_WINDOW = 1e-8
-
-
-def fourier_basis(window: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights [n + 2, 1, n] float32 of convolutions that are the windowed Fourier transform, and its inverse.
-
-    The channels are the real and then the imaginary parts of the frequencies from 0 to half the rate.
-    """
-    size = len(window)
-    window = window.double()
-    frequency = torch.arange(size // 2 + 1, dtype=torch.float64)[:, None]
-    angle = 2 * pi * frequency * torch.arange(size, dtype=torch.float64) / size
-    forwards = torch.cat([angle.cos(), -angle.sin()])
-    # All but the lowest and the highest frequency stand for a negative one, too.
-    counts = 2 - ((frequency == 0) | (frequency == size // 2)).double()
-    backwards = torch.cat([counts * angle.cos(), -counts * angle.sin()]) / size
-    return (forwards * window).float().unsqueeze(1), (backwards * window).float().unsqueeze(1)
 
 
 class Spectrum(nn.Module):
@@ -58,21 +40,6 @@ class Spectrum(nn.Module):
         reflected = F.pad(samples.unsqueeze(1), (self.edge, self.edge), mode="reflect")
         y: Tensor = self.conv(reflected.unsqueeze(1))
         return y
-
-
-class InverseSpectrum(nn.Module):
-    """`torch.istft`, centred: overlapping windows over the sum of the squared windows that are there."""
-
-    def __init__(self, window: Tensor, hop: int) -> None:
-        super().__init__()
-        half = len(window) // 2
-        self.sum = SubPixelUpsample(fourier_basis(window)[1], None, hop, half)
-        self.windows = SubPixelUpsample(window.square()[None, None], None, hop, half)
-
-    def forward(self, spectrum: Tensor, mask: Tensor) -> Tensor:
-        """[B, n + 2, 1, T + 1], which of its frames there are [B, 1, 1, T + 1] → [B, hop · (T + 1)]."""
-        y: Tensor = self.sum(spectrum * mask) / self.windows(mask).clamp(min=_NO_WINDOW)
-        return y.flatten(1)
 
 
 class FlatBlock(nn.Module):
@@ -161,7 +128,7 @@ class ServedHift(nn.Module):
             self.stages.append(nn.ModuleList(map(FlatBlock, blocks)))
         self.output = FlatConv(source.output)
         self.spectrum = Spectrum(source.window, config.fft_hop)
-        self.inverse = InverseSpectrum(source.window, config.fft_hop)
+        self.inverse = InverseSpectrum(source.window, config.fft_hop, crop=config.fft_size // 2)
 
     def forward(self, mel: Tensor, mask: Tensor, excitation: Tensor) -> Tensor:
         """mel [B, M, bands], mask [B, M], excitation [B, M, hop_length] → audio [B, M·hop_length] in -limit…limit.
@@ -188,8 +155,7 @@ class ServedHift(nn.Module):
             first, *others = (block(x, present) for block in blocks)
             x = sum(others, start=first) / len(blocks)
         magnitude, phase = self.output(F.leaky_relu(x, OUTPUT_SLOPE)).chunk(2, dim=1)
-        magnitude, phase = magnitude.exp().clamp(max=LOUDEST), phase.sin()
         limit = self.config.limit
-        audio = self.inverse(torch.cat([magnitude * phase.cos(), magnitude * phase.sin()], dim=1), masks[-1])
+        audio = self.inverse(magnitude.exp().clamp(max=LOUDEST), phase.sin(), masks[-1])
         samples: Tensor = audio[:, : excitation.shape[1] * excitation.shape[2]]
         return samples.clamp(-limit, limit)
