@@ -230,12 +230,13 @@ def test_a_request_ends_while_nothing_comes_of_the_language_model(executor, erro
     assert voice.ended
 
 
-def test_a_language_model_that_stops_at_once_is_asked_once_more(speak):
+@pytest.mark.parametrize("least", [0, 8])
+def test_a_language_model_that_stops_at_once_is_asked_once_more(speak, least):
     tried = []
 
     def count(units, seed):
         tried.append(seed)
-        return 0 if len(tried) == 1 else 60
+        return least if len(tried) == 1 else 60
 
     told = speak("今天天气", Voice(count=count), seed=3)
     assert told.audio.size == 120 * HOP
@@ -243,8 +244,17 @@ def test_a_language_model_that_stops_at_once_is_asked_once_more(speak):
 
 
 def test_one_that_stops_at_once_again_is_an_error_that_says_so(speak):
-    with pytest.raises(StageError, match="'zhi' stopped at once, 2 times, at '今天天气': say it otherwise"):
-        speak("今天天气", Voice(count=lambda units, seed: 0))
+    voice = Voice(count=lambda units, seed: 2 * len(units))
+    with pytest.raises(StageError, match="'zhi' stopped at once at '今天天气': say it otherwise"):
+        speak("今天天气", voice)
+    assert len(voice.written) == 2
+
+
+def test_one_that_was_heard_already_is_not_asked_once_more(speak):
+    voice = Voice(count=lambda units, seed: 2 * len(units))
+    with pytest.raises(StageError, match="stopped at once"):
+        speak("今天天气" * 20, voice)
+    assert len(voice.written) == 1
 
 
 def test_one_that_never_stops_is_cut_off_and_that_is_told(speak):

@@ -61,6 +61,7 @@ def test_each_event_counts_in_its_series(telemetry):
     telemetry.audio(2.0)
     telemetry.loaded("demo")
     telemetry.unloaded("demo", "idle")
+    telemetry.designed("zhi")
     telemetry.revived("aligner")
     assert telemetry.read() == {
         ("tts_requests_total", ("outcome", "ok")): 2,
@@ -75,6 +76,7 @@ def test_each_event_counts_in_its_series(telemetry):
         ("tts_audio_seconds_total",): 3.5,
         ("tts_voice_loads_total", ("voice", "demo")): 1,
         ("tts_voice_unloads_total", ("reason", "idle"), ("voice", "demo")): 1,
+        ("tts_presets_designed_total", ("voice", "zhi")): 1,
         ("tts_revivals_total", ("model", "aligner")): 1,
     }
 

@@ -17,6 +17,7 @@ from events import Piece
 from governor import Allowance, Governor, Readings, Step, allowance
 from model_control import VoiceUnavailable
 from pool import VoicePool
+from preloading import Preloader
 from readings import Memory
 from request import Request
 from settings import Settings
@@ -83,6 +84,7 @@ class FrontDoor:
         self._ahead = ThreadPoolExecutor(THREADS * most, thread_name_prefix="ahead")
         self._admission = Admission(most, settings.max_waiting, self._requests, clock)
         self._governor = Governor(settings.thresholds)
+        self._preloader = Preloader(self._presets, pool, caller, self._idle, telemetry.designed, log)
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -108,6 +110,7 @@ class FrontDoor:
         """Take no more requests and let those in flight end."""
         self._closing.set()
         self._admission.close("the server is stopping")
+        self._preloader.close()
         self._requests.shutdown()
         self._ahead.shutdown()
 
@@ -159,7 +162,9 @@ class FrontDoor:
                 if block["voice"] not in used:
                     held.enter_context(self._pool.use(block["voice"], block["stages"], check))
                     used.add(block["voice"])
-                    if block["style"] and not block.get("design"):
+                    if block.get("generation"):
+                        self._preloader.add(block)
+                    elif block["style"]:
                         self._preload(stages, f"{block['voice']}_{block['style']}")
 
             speech = Speech(stages, ticket.request, self._presets, self._policy, use, self._ahead)
@@ -185,6 +190,11 @@ class FrontDoor:
             for text in self._presets.values():
                 stages.style(model, styles.code_points(text))
             self._preloaded.add(model)
+
+    def _idle(self) -> bool:
+        """Whether nobody is served and nothing is short."""
+        state = self._admission.snapshot()
+        return not state.in_flight and not state.waiting and self._governor.step is Step.FULL
 
     def _policy(self) -> Policy:
         step = self._governor.step

@@ -57,7 +57,7 @@ class Written:
 class Writing:
     """The speech tokens of one piece of text, `units` [T] of the voice's tokenizer; iterate over `codes`.
 
-    There are no more than `most` of them, and they depend on the prompt, the text and the seed alone.
+    There are from `least` to `most` of them, and they depend on the prompt, the text and the seed alone.
     """
 
     def __init__(self, models: Models, model: str, generation: Generation, prompt: Prompt, units: Ids) -> None:
@@ -68,14 +68,14 @@ class Writing:
         # Upstream's zero-shot order: the prompt's words and the new ones, then what is spoken of them already.
         self._prompt = np.concatenate([sos, prompt.text, units, task, generation.first_code + prompt.codes])
         self.most = min(generation.most_per_unit * len(units), generation.max_tokens)
-        self._least = min(generation.least_per_unit * len(units), self.most)
+        self.least = min(generation.least_per_unit * len(units), self.most)
 
     def codes(self, seed: int, every: int) -> Generator[Written, None, None]:
         """The codes as they are written, `every` so many of them. Closing this ends the writing.
 
         Raises what the stages raise, and `CancelledError` once `end` was called.
         """
-        numbers = {"seed": seed, "least": self._least, "most": self.most, "every": every}
+        numbers = {"seed": seed, "least": self.least, "most": self.most, "every": every}
         inputs = self._end | {"prompt": self._prompt.astype(np.int32)}
         inputs |= {name: np.array([value], dtype=np.int32) for name, value in numbers.items()}
         with closing(self._models.stream(self._model, inputs, ("tokens", "end"), self._end)) as answers:

@@ -54,6 +54,12 @@ class GrowingMel:
         with self._changed:
             return self._frames() if self._whole else None
 
+    @property
+    def reached(self) -> int:
+        """How many frames there are."""
+        with self._changed:
+            return self._frames()
+
     def reach(self, frames: int) -> tuple[int, bool]:
         """Wait for so many frames, or all: how many there are, and whether that is all.
 

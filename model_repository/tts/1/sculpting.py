@@ -24,7 +24,7 @@ from stages import Clause, Models
 
 # Threads that pieces of one request are made on at a time.
 THREADS = 2
-# What a language model that stops at once is given is its own fault or its seed's.
+# With how many seeds a language model may stop at once.
 _TRIES = 2
 # How many chunks the first call of the flow is for, after the one that first gives frames: more, where nobody waits.
 _FIRST_HOP, _LATER_HOP = 1, 4
@@ -172,17 +172,18 @@ class SculptedPiece(GrowingMel):
                     self._check_wanted()
                     codes = np.concatenate([codes, written.codes])
                     end = end or written.end
-                    if end and codes.size:
-                        self.written.set()
                     while codes.size >= self._flow.due and not end:
                         self._add(codes)
-            if codes.size:
+            # It may not stop before the least, and at it does who has nothing to say.
+            if codes.size > self._writing.least or end == "length":
                 if end == "length":
                     self.notices.append(self._cut_short())
                 return codes
+            if self.reached:
+                break
         voice, text = self._clause.about["voice"], self._clause.about["text"][:40]
         raise StageError(
-            f"the language model of voice '{voice}' stopped at once, {len(self._seeds)} times, at '{text}': "
+            f"the language model of voice '{voice}' stopped at once at '{text}': "
             "say it otherwise, or ask with another style or SEED"
         )
 

@@ -39,6 +39,7 @@ _COUNTERS: Mapping[str, str] = {
     "tts_first_audio_total": "Requests that got a first audio",
     "tts_voice_loads_total": "Voices loaded on demand",
     "tts_voice_unloads_total": "Voices unloaded, by reason (idle, memory, count)",
+    "tts_presets_designed_total": "Presets of designed voices that were prepared in the background",
     "tts_revivals_total": "Models loaded anew because their process had died",
 }
 _GAUGES: Mapping[str, str] = {
@@ -117,6 +118,10 @@ class Telemetry:
     def unloaded(self, voice: str, reason: str) -> None:
         """A voice was unloaded."""
         self._count("tts_voice_unloads_total", voice=voice, reason=reason)
+
+    def designed(self, voice: str) -> None:
+        """A preset of a voice was designed in the background."""
+        self._count("tts_presets_designed_total", voice=voice)
 
     def revived(self, model: str) -> None:
         """A model was loaded anew."""
