@@ -42,6 +42,14 @@ def test_windows_fill_whole_buckets_and_are_bounded(frames, begins, sizes):
         assert length <= sizes.largest + 2 * LEAD + TAIL + 2 * BUCKET
 
 
+@given(frame_counts, st.booleans())
+def test_where_a_vocoder_meets_few_lengths_windows_are_multiples_of_a_step(frames, begins):
+    sizes = ChunkSizes(32, 256, step=32)
+    made = list(windows(lambda wanted: (frames, True), sizes, lead=LEAD, tail=TAIL, bucket=3, begins=begins))
+    assert all((window.stop - window.start) % 32 == 0 for window in made)
+    assert sum(window.keep for window in made) == frames
+
+
 def test_the_first_window_of_a_request_is_small_and_they_grow():
     kept = [window.keep for window in plan(1000)]
     assert kept[0] == 64 - TAIL

@@ -32,10 +32,14 @@ class Window:
 
 @dataclass(frozen=True)
 class ChunkSizes:
-    """Frames that the first window of a request gives at least, and that any window gives at most (about)."""
+    """Frames that the first window of a request gives at least, and that any window gives at most (about).
+
+    Every window's length is a multiple of `step`, besides the voice's bucket.
+    """
 
     first: int
     largest: int
+    step: int = 1
 
 
 # Waits until a spectrogram has so many frames, or all that it will have: how many there are, and whether that is all.
@@ -48,6 +52,7 @@ def windows(reach: Reach, sizes: ChunkSizes, *, lead: int, tail: int, bucket: in
     `begins` says that the request has not been heard yet: its first windows are small and grow, the others are as large
     as they may be. While the clause's spectrogram is still growing they are no larger than it is, and end before it.
     """
+    bucket = _padded(bucket, sizes.step)
     at = 0
     size = sizes.first if begins else sizes.largest
     while True:
@@ -74,7 +79,7 @@ def needed(sizes: ChunkSizes, context: int, bucket: int) -> int:
     Half as many as a first window gives are worth their context; one more is left for a last window, which is known to
     be the last.
     """
-    return _padded(-(-sizes.first // 2) + context, bucket) + 1
+    return _padded(-(-sizes.first // 2) + context, _padded(bucket, sizes.step)) + 1
 
 
 def cut(mel: Mel, window: Window) -> Mel:

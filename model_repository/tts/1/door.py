@@ -202,7 +202,7 @@ class FrontDoor:
         # Among n requests a next piece comes n times as late, so the first one has to last n times as long.
         company = max(1, self._admission.snapshot().in_flight)
         first = min(company * self._settings.first_chunk_frames, allowed.chunk_frames)
-        sizes = ChunkSizes(first, allowed.chunk_frames)
+        sizes = ChunkSizes(first, allowed.chunk_frames, max(1, self._settings.window_step))
         if step is Step.FULL:
             return Policy(sizes, self._settings.qualities)
         message = f"{self._governor.reason}: {_DONE[step]}"
