@@ -194,8 +194,10 @@ class Xcodec2(nn.Module):
         return frames
 
     def waveform(self, frames: Tensor, codes: Tensor) -> Tensor:
-        """[B, T, width] → audio [B, T·hop_length]."""
+        """[B, T, width] → audio [B, T·hop_length], silent in the padding."""
         magnitude, phase = self.spectrum(frames).transpose(1, 2).unsqueeze(2).chunk(2, dim=1)
-        mask = (codes >= 0).to(frames.dtype)[:, None, None]
-        audio: Tensor = self.inverse(magnitude.exp().clamp(max=_LOUDEST), phase, mask)
-        return audio
+        there = (codes >= 0).to(frames.dtype)
+        audio = self.inverse(magnitude.exp().clamp(max=_LOUDEST), phase, there[:, None, None])
+        # What is left of the last window there was divided by next to nothing.
+        samples: Tensor = audio.unflatten(1, (-1, self.config.hop_length)) * there.unsqueeze(2)
+        return samples.flatten(1)
