@@ -15,7 +15,7 @@ from design_errors import RefusedDesignError
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]")
 # NFKC makes half-width what Chinese writes in full width, and what the language model was trained on: back again,
 # unless it stands between letters or digits of ASCII (10:30). Full width has its space in itself.
-_NARROW = re.compile(r"(?:(?<![0-9A-Za-z])[,:;!?()]|[,:;!?()](?![0-9A-Za-z])) ?")
+_NARROW = re.compile(r"(?<![0-9A-Za-z])[,:;!?()] ?|[,:;!?()](?! ?[0-9A-Za-z]) ?")
 _WIDTH = 0xFEE0
 # Control, format, surrogate, private and unassigned characters: nothing that could be read out or understood.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}

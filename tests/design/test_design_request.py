@@ -21,6 +21,7 @@ TABLES = {"gender": ("男性", "女性"), "speed": ("语速很快", "语速很�
         ("老\u200b人\x00\x1b[31m，声音\u202e低\ufeff沉", "老人[31m，声音低沉"),
         ("１０:30播音,速度1,5倍", "10:30播音，速度1,5倍"),
         ("ＡＳＭＲ(耳语)!", "ASMR（耳语）！"),
+        ("一位老人, Mr. Li, 声音低沉", "一位老人，Mr. Li，声音低沉"),
         ("⼥声", "女声"),
     ],
 )
@@ -28,7 +29,7 @@ def test_an_instruction_has_one_form(asked: str, one_form: str) -> None:
     assert clean(asked, 200) == one_form
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.text(alphabet="声0a ,()!\n", max_size=12))
 @settings(deadline=None)
 def test_the_one_form_stays_as_it_is_and_has_nothing_invisible(text: str) -> None:
     once = clean("声" + text, 400)
