@@ -4,28 +4,20 @@ llasa → codes → xcodec2 → clip ┬ whisper_mel → speech_tokenizer → sp
                                ├ prompt_mel, two frames a token
                                └ kaldi_fbank → campplus → x-vector
 
-The models are reached through functions, so that this module needs no Triton.
+The models are reached through a function, so that this module needs no Triton.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from design_errors import FailedDesignError
 from design_features import Array, kaldi_fbank, prompt_mel, resampled, whisper_mel
 from design_prompt import Ids, Prompts
 from design_request import Design
-from design_settings import Model, Settings
-
-Arrays = dict[str, npt.NDArray[Any]]
-# (model, inputs) → its outputs in the order of its settings
-Infer = Callable[[Model, Arrays], list[npt.NDArray[Any]]]
-# (model, inputs) → new codes and "" | "stop" | "length" | "abort", response by response
-Generate = Callable[[Model, Arrays], Iterator[tuple[Ids, str]]]
+from design_settings import Infer, Settings
+from design_writing import write
 
 XVECTOR = 192
 FRAMES_PER_TOKEN = 2
@@ -53,11 +45,10 @@ class Prompt:
 class Designer:
     """Makes prompts; may be used by several threads at once."""
 
-    def __init__(self, settings: Settings, prompts: Prompts, infer: Infer, generate: Generate) -> None:
+    def __init__(self, settings: Settings, prompts: Prompts, infer: Infer) -> None:
         self._settings = settings
         self._prompts = prompts
         self._infer = infer
-        self._generate = generate
 
     def design(self, design: Design) -> Prompt:
         """The prompt of a design. Raises `FailedDesignError` and what the calls of the models raise."""
@@ -82,14 +73,7 @@ class Designer:
             raise FailedDesignError(
                 f"{model.name} has no room for speech after a prompt of {len(prompt)} tokens: describe it shorter"
             )
-        inputs: Arrays = {
-            "prompt": prompt,
-            "seed": np.array([design.seed], dtype=np.int32),
-            "most": np.array([most], dtype=np.int32),
-        }
-        answers = list(self._generate(model, inputs))
-        codes: Ids = np.concatenate([np.zeros(0, dtype=np.int32), *(new for new, _ in answers)])
-        end = answers[-1][1] if answers else ""
+        codes, end = write(self._infer, model, prompt, seed=design.seed, most=most)
         if end not in ("stop", "length"):
             raise FailedDesignError(f"{model.name} was ended after {len(codes)} speech tokens: ask again")
         if len(codes) < least:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 from design_errors import SettingsError
 
 FILE_NAME = "design.json"
@@ -20,6 +21,11 @@ class Model:
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+
+
+Arrays = dict[str, npt.NDArray[Any]]
+# (model, inputs) → its outputs in the order of its settings
+Infer = Callable[[Model, Arrays], list[npt.NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Settings:
 
 
 # Inputs and outputs of the models that are called, but for the language model's, whose inputs have fixed names.
-_TENSORS = {"llasa": (0, 0), "xcodec2": (1, 1), "speech_tokenizer": (2, 1), "campplus": (1, 1)}
+_TENSORS = {"llasa": (0, 2), "xcodec2": (1, 1), "speech_tokenizer": (2, 1), "campplus": (1, 1)}
 
 
 def _model(content: Mapping[str, Any]) -> Model:

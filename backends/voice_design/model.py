@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from design_batch import Answer, Ask, Desk
-from design_calls import generate, infer
+from design_calls import infer
 from design_chain import Designer, Prompt
 from design_errors import FailedDesignError, SettingsError
 from design_prompt import Prompts
@@ -31,7 +31,7 @@ class TritonPythonModel:
             prompts = Prompts(self._settings, folder)
         except SettingsError as error:
             raise pb_utils.TritonModelException(str(error)) from error
-        self._designer = Designer(self._settings, prompts, infer, generate)
+        self._designer = Designer(self._settings, prompts, infer)
         self._desk = Desk(self._make, max(1, int(json.loads(args["model_config"])["max_batch_size"])))
 
     def execute(self, requests: list[Any]) -> list[Any]:

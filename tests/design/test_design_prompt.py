@@ -106,7 +106,7 @@ def test_settings_that_contradict_themselves_are_told(model_folder: Path, tmp_pa
     models = content["models"]
     spoiled = {
         "no tag for 男性": content | {"template": content["template"] | {"tags": {}}},
-        "campplus with other inputs": content | {"models": models | {"campplus": models["llasa"]}},
+        "campplus with other inputs": content | {"models": models | {"campplus": models["speech_tokenizer"]}},
         "least_seconds": content | {"codes": content["codes"] | {"least_seconds": 9.0}},
     }
     for message, wrong in spoiled.items():

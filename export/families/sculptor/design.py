@@ -127,7 +127,7 @@ class Designer:
             "rates": asdict(self.rates),
             "speech_tokens": self.speech_tokens,
             "models": {
-                "llasa": _model(f"{voice}_llasa"),
+                "llasa": _model(f"{voice}_llasa", outputs=("tokens", "end")),
                 "xcodec2": _model(f"{voice}_xcodec2", ("codes",), ("audio",)),
                 "speech_tokenizer": _foreign(voice, self.speech_tokenizer),
                 "campplus": _foreign(voice, self.campplus),
