@@ -11,19 +11,21 @@ from export.bundle import Choice, Stage
 from export.families import fastspeech2
 from export.families.fastspeech2.verify import verify_fastspeech2
 from export.families.sambert.verify import sambert_stages, verify_sambert
+from export.families.sculptor.xcodec2_verify import verify_xcodec2, xcodec2_verification_stages
 from export.verify import Verifier
 from export.vocoders.layouts import Layout
 from export.vocoders.verify import verification_stages, verify_vocoder
 
 
 class Verifiable(str, Enum):
-    """Families of voices and layouts of vocoders."""
+    """Families of voices, layouts of vocoders, codecs."""
 
     fastspeech2 = "fastspeech2"
     sambert = "sambert"
     hifigan = "hifigan"
     melgan = "melgan"
     parallelwavegan = "parallelwavegan"
+    xcodec2 = "xcodec2"
 
 
 def _fastspeech2(checkpoint: Path) -> Sequence[Stage]:
@@ -37,4 +39,5 @@ VERIFICATIONS: dict[Verifiable, tuple[Callable[[Path], Sequence[Stage]], Verifie
     Verifiable.hifigan: (partial(verification_stages, Layout.hifigan), verify_vocoder),
     Verifiable.melgan: (partial(verification_stages, Layout.melgan), verify_vocoder),
     Verifiable.parallelwavegan: (partial(verification_stages, Layout.parallelwavegan), verify_vocoder),
+    Verifiable.xcodec2: (xcodec2_verification_stages, verify_xcodec2),
 }
