@@ -37,7 +37,7 @@ class FlowMatching(nn.Module):
         self.guidance = config.guidance
         self.estimator = Estimator(config.estimator)
         draws = torch.Generator().manual_seed(0)
-        noise = torch.randn(1, BANDS, MAX_FRAMES, generator=draws)
+        noise = torch.randn(1, BANDS, MAX_FRAMES, generator=draws, device="cpu")
         self.register_buffer("noise", noise.transpose(1, 2).contiguous(), persistent=False)
         self.register_buffer("lengths", schedule()[1].float(), persistent=False)
 
