@@ -30,11 +30,18 @@ def test_what_the_image_copies_is_there_and_not_ignored():
 
 
 def test_the_image_installs_what_the_python_models_import_and_no_other_triton():
-    (extra,) = re.findall(r'"\.\[(\w+)\]"', DOCKERFILE)
-    required = [line for line in metadata.requires("sculptor-triton") if f'extra == "{extra}"' in line]
+    (extras,) = re.findall(r'"\.\[([\w,]+)\]"', DOCKERFILE)
+    marks = [f'extra == "{extra}"' for extra in extras.split(",")]
+    required = [line for line in metadata.requires("sculptor-triton") if any(mark in line for mark in marks)]
     names = {re.split(r"[^\w-]", line)[0] for line in required}
-    assert {"jieba", "opencc", "pypinyin", "soxr", "psutil", "nvidia-ml-py"} <= names
+    assert {"jieba", "opencc", "pypinyin", "soxr", "psutil", "nvidia-ml-py", "onnxruntime-gpu"} <= names
     assert not names & {"nvidia-pytriton", "onnxruntime", "torch"}
+
+
+def test_the_image_has_every_backend_that_triton_does_not_bring():
+    (copied,) = re.findall(r"^RUN cp (?:--\S+ )*(.*) /opt/tritonserver/backends/$", DOCKERFILE, re.MULTILINE)
+    ours = {path.parent.name for path in (ROOT / "backends").glob("*/model.py")}
+    assert {Path(path).name for path in copied.split()} == ours - {"onnxruntime"}
 
 
 def test_plans_are_built_in_the_image_by_the_command_line_of_the_exporter(tmp_path):
