@@ -16,7 +16,7 @@ from export.bundle import Bundle, Choice
 from export.change import changing
 from export.engines.command import engines
 from export.errors import ExportError
-from export.families import fastspeech2, sambert
+from export.families import fastspeech2, sambert, sculptor
 from export.families.fastspeech2 import demo
 from export.specs import Precision
 from export.terminal import PrecisionOption, one_line_errors, report
@@ -36,12 +36,14 @@ class Family(str, Enum):
 
     fastspeech2 = "fastspeech2"
     sambert = "sambert"
+    sculptor = "sculptor"
 
 
 # What loads a checkpoint of each family.
 BUNDLES: dict[Family, Callable[[Path, str, Choice], Bundle]] = {
     Family.fastspeech2: fastspeech2.bundle,
     Family.sambert: sambert.bundle,
+    Family.sculptor: sculptor.bundle,
 }
 
 

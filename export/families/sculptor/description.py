@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from export.families.sculptor.cosyvoice_config import BANDS, FRAMES_PER_TOKEN, SAMPLE_RATE
-from export.mel import MelFormat
+from dataclasses import dataclass
+
+from export.errors import CheckpointError, listed
+from export.families.sculptor.cosyvoice_config import FRAMES_PER_TOKEN
+from export.families.sculptor.hift_stage import HIFT, MEL
 from export.voice import Design, Generation, Limits, Range, Voice
 
 FAMILY = "sculptor"
-HIFT = "hift"
 STAGES = ("style", "llasa", "xcodec2", "speech_tokenizer", "campplus", "lm", "flow", HIFT)
 NEUTRAL = "neutral"
 
@@ -29,33 +31,51 @@ _TAG_OF_EMOTION = {
     "disgust": "厌恶",
     "fear": "害怕",
 }
-_INSTRUCTION = "年轻女性，声音清晰自然，语速适中，语气亲切平和"
-_MAX_INSTRUCTION = 200
-_MAX_TOKENS = 1000
-# Matcha's, which CosyVoice2's flow makes: natural logarithms of magnitudes.
-MEL = MelFormat(
-    sample_rate=SAMPLE_RATE,
-    hop_length=480,
-    bands=BANDS,
-    n_fft=1920,
-    win_length=1920,
-    fmin=0.0,
-    fmax=8000.0,
-    scale="ln",
-    statistics=None,
-    normalised=False,
+DESIGN = Design(
+    attributes=ATTRIBUTES,
+    tag_of_emotion=_TAG_OF_EMOTION,
+    instruction="年轻女性，声音清晰自然，语速适中，语气亲切平和",
+    max_instruction=200,
 )
+_MAX_TOKENS = 1000
 # Longest piece in tokens of text, and what spectrograms are rounded up to, in frames of 20 ms.
 _MAX_UNITS, _FRAME_BUCKET = 100, 32
 
 
-def describe(name: str, *, vocabulary: int, look_ahead: int, chunk: int, lead: int, tail: int, unsettled: int) -> Voice:
-    """The voice called `name`.
+@dataclass(frozen=True)
+class Extent:
+    """What of a checkpoint's sizes its voice is described by.
 
-    `vocabulary` is how many texts its language model embeds. `look_ahead` and `chunk` are the flow's, in tokens;
-    `lead`, `tail` and `unsettled` are frames: before and after a sample of its vocoder, and those at the end of a
-    spectrogram that are not as they will be.
+    `vocabulary` is how many texts its language model embeds; `chunk` and `look_ahead` are its flow's, in tokens. `lead`
+    and `tail` are the frames before and after it that a sample of its vocoder depends on, `unsettled` those at the end
+    of a spectrogram that are not yet as they will be.
     """
+
+    vocabulary: int
+    chunk: int
+    look_ahead: int
+    lead: int
+    tail: int
+    unsettled: int
+
+
+def emotions(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The emotions of a voice, the default one first: those `wanted`, or all that there is a tag for.
+
+    Raises `CheckpointError` for one that there is none for.
+    """
+    known = (NEUTRAL, *_TAG_OF_EMOTION)
+    if wanted is None:
+        return known
+    if unknown := [name for name in wanted if name not in known]:
+        raise CheckpointError(f"the voice knows no emotion {listed(unknown, 60)}: it must be of {listed(known)}")
+    if not wanted:
+        raise CheckpointError("--emotions names none: leave it out, or name those that the voice is to offer")
+    return tuple(dict.fromkeys(wanted))
+
+
+def describe(name: str, extent: Extent, offered: tuple[str, ...]) -> Voice:
+    """The voice called `name`, which offers these emotions."""
     return Voice(
         name=name,
         family=FAMILY,
@@ -63,7 +83,7 @@ def describe(name: str, *, vocabulary: int, look_ahead: int, chunk: int, lead: i
         sample_rate=MEL.sample_rate,
         hop_length=MEL.hop_length,
         speakers=(),
-        emotions=(NEUTRAL, *_TAG_OF_EMOTION),
+        emotions=offered,
         qualities={"high": HIFT},
         stages=STAGES,
         style="style",
@@ -76,26 +96,21 @@ def describe(name: str, *, vocabulary: int, look_ahead: int, chunk: int, lead: i
         unit_bucket=1,
         frame_bucket=_FRAME_BUCKET,
         frame_step=1,
-        frame_lead=lead,
-        frame_tail=tail,
+        frame_lead=extent.lead,
+        frame_tail=extent.tail,
         generation=Generation(
             lm="lm",
             flow="flow",
-            sos=vocabulary,
-            task=vocabulary + 1,
-            first_code=vocabulary + 2,
-            chunk_tokens=chunk,
-            look_ahead_tokens=look_ahead,
+            sos=extent.vocabulary,
+            task=extent.vocabulary + 1,
+            first_code=extent.vocabulary + 2,
+            chunk_tokens=extent.chunk,
+            look_ahead_tokens=extent.look_ahead,
             frames_per_token=FRAMES_PER_TOKEN,
-            unsettled_frames=unsettled,
+            unsettled_frames=extent.unsettled,
             least_per_unit=2,
             most_per_unit=20,
             max_tokens=_MAX_TOKENS,
         ),
-        design=Design(
-            attributes=ATTRIBUTES,
-            tag_of_emotion=_TAG_OF_EMOTION,
-            instruction=_INSTRUCTION,
-            max_instruction=_MAX_INSTRUCTION,
-        ),
+        design=DESIGN,
     )

@@ -22,7 +22,7 @@ _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
 _INDEX = f"{_WEIGHTS}.index.json"
 _DIMENSIONS = "dims.json"
-_BLANK = "CosyVoice-BlankEN"
+BLANK = "CosyVoice-BlankEN"
 _COSYVOICE_FILES = (
     FILE_NAME,
     "llm.pt",
@@ -30,10 +30,10 @@ _COSYVOICE_FILES = (
     "hift.pt",
     "campplus.onnx",
     "speech_tokenizer_v2.onnx",
-    f"{_BLANK}/{_CONFIG}",
-    f"{_BLANK}/vocab.json",
-    f"{_BLANK}/merges.txt",
-    f"{_BLANK}/tokenizer_config.json",
+    f"{BLANK}/{_CONFIG}",
+    f"{BLANK}/vocab.json",
+    f"{BLANK}/merges.txt",
+    f"{BLANK}/tokenizer_config.json",
 )
 _HUB = "https://huggingface.co"
 

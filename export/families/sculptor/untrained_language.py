@@ -80,7 +80,10 @@ def decoder_weights(decoder: Decoder, weights: Weights) -> Iterator[tuple[str, T
         yield f"{name}.mlp.down_proj.weight", down
         yield f"{name}.input_layernorm.weight", torch.ones(width)
         yield f"{name}.post_attention_layernorm.weight", torch.ones(width)
-    yield "norm.weight", torch.ones(width)
+    # Of either sign: a tied head would else find the input that was last given in every hidden state.
+    signs = weights.normal(width, scale=1.0).sign()
+    signs[[_HERE, _TEXT, _SHARE]] = 1.0
+    yield "norm.weight", signs
 
 
 def embedding(decoder: Decoder, rows: int, weights: Weights, *, text: slice) -> Tensor:
