@@ -12,6 +12,8 @@ RATE, HOP, LEAD, TAIL, BUCKET = 24000, 480, 12, 10, 32
 CHUNK, AHEAD, UNSETTLED, PROMPT = 25, 3, 5, 40
 SOS, TASK, FIRST = 900, 901, 902
 POISON = -1e6
+# How many codes the language model answers at a time.
+PORTION = 40
 ATTRIBUTES = {"gender": ["男性", "女性"], "speed": ["语速很快", "语速较快"], "emotion": ["开心", "难过"]}
 GENERATION = {
     "lm": "lm",
@@ -57,8 +59,8 @@ def frames_of(tokens, known, held, prompt, positions):
 class Voice:
     """A voice `zhi`: text is sentences with | between them, each of which is a clause of as many units as characters.
 
-    `count` says how many codes the language model writes of a prompt's units and seed; `gate` is awaited before each of
-    its responses.
+    `count` says how many codes the language model writes of a prompt's units and seed; `gate` is asked before each
+    portion of them whether it is there.
     """
 
     def __init__(self, count=lambda units, seed: 6 * len(units), gate=None, end="stop", bundle=None, batching=True):
@@ -73,12 +75,12 @@ class Voice:
         self.shapes = []
         self.speed = 1.0
         self.emotion = None
-        self.lock = threading.Lock()
-        self.running = self.most_running = 0
-        self.aborts: dict[bytes, threading.Event] = {}
+        self.lock = threading.RLock()
+        self.most_running = 0
+        self.generating = {}
 
     def caller(self, check=lambda: None):
-        return Caller(self.infer, self.respond, self.revive, lambda: 0.0, check)
+        return Caller(self.infer, self.revive, lambda: 0.0, check)
 
     def revive(self, model, since, check):
         raise AssertionError(f"{model} is well")
@@ -86,40 +88,46 @@ class Voice:
     def infer(self, model, inputs, outputs):
         with self.lock:
             self.called.append(model)
-        answer = getattr(self, "_" + model.removeprefix("zhi_"))(inputs)
+        try:
+            answer = getattr(self, "_" + model.removeprefix("zhi_"))(inputs)
+        except LookupError as error:
+            return {}, str(error)
         return {name: answer[name] for name in outputs if name in answer}, ""
 
-    def respond(self, model, inputs, outputs):
-        assert model == "zhi_lm"
+    def _lm(self, inputs):
         key = inputs["key"][0]
         with self.lock:
-            stop = self.aborts.setdefault(key, threading.Event())
-            if "prompt" not in inputs:
+            if "abort" in inputs:
                 self.ended.append(key)
-                stop.set()
-                return
-            self.called.append(model)
-            self.running += 1
-            self.most_running = max(self.running, self.most_running)
-            self.written.append({name: value.tolist() for name, value in inputs.items() if name != "key"})
-        prompt = inputs["prompt"].tolist()
+                self.generating.pop(key, None)
+                return {"tokens": np.zeros(0, np.int32), "end": strings("abort")}
+            if "prompt" in inputs:
+                self.generating[key] = self._codes(inputs)
+                self.most_running = max(self.running, self.most_running)
+                return {"tokens": np.zeros(0, np.int32), "end": strings("")}
+            if key not in self.generating:
+                raise LookupError("NOT_FOUND: no generation has this key")
+            codes = self.generating[key]
+        if self.gate is not None and not self.gate():
+            return {"tokens": codes[:0], "end": strings("")}
+        over = codes.size <= PORTION
+        with self.lock:
+            self.generating[key] = codes[PORTION:]
+            if over:
+                del self.generating[key]
+        return {"tokens": codes[:PORTION], "end": strings(self.last if over else "")}
+
+    @property
+    def running(self):
+        """How many generations the language model has."""
+        return len(self.generating)
+
+    def _codes(self, inputs):
+        self.written.append({name: value.tolist() for name, value in inputs.items() if name != "key"})
+        prompt, seed = inputs["prompt"].tolist(), int(inputs["seed"][0])
         units = prompt[prompt.index(SOS) + 3 : prompt.index(TASK)]
-        seed, every = int(inputs["seed"][0]), int(inputs["every"][0])
         count = min(self.count(units, seed), int(inputs["most"][0]))
-        codes = np.random.default_rng(seed).integers(0, 6561, count).astype(np.int32)
-        try:
-            for at in range(0, max(count, 1), every):
-                while self.gate is not None and not self.gate.wait(0.02):
-                    if stop.is_set():
-                        break
-                if stop.is_set():
-                    yield {"tokens": codes[:0], "end": strings("abort")}, ""
-                    return
-                over = at + every >= count
-                yield {"tokens": codes[at : at + every], "end": strings(self.last if over else "")}, ""
-        finally:
-            with self.lock:
-                self.running -= 1
+        return np.random.default_rng(seed).integers(0, 6561, count).astype(np.int32)
 
     def _text_frontend(self, inputs):
         if "TEXT" in inputs:

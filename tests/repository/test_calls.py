@@ -1,4 +1,4 @@
-"""Calls of other models: once more where one had to be brought back, streams ended when nobody reads on."""
+"""Calls of other models: once more where one had to be brought back."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ INNER = "designing failed: zhi_llasa: Stub process 'zhi_llasa_0_0' is not health
 
 
 class Server:
-    """Answers each call with the next of `answers`; a stream is a list of responses, a text in it is an error."""
+    """Answers each call with the next of `answers`; a text is an error."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
         self.asked = []
         self.revived = []
-        self.drained = []
         self.over = False
 
     def check(self):
@@ -25,7 +24,7 @@ class Server:
             raise CancelledError
 
     def caller(self):
-        return Caller(self.infer, self.respond, self.revive, lambda: 1.0, self.check)
+        return Caller(self.infer, self.revive, lambda: 1.0, self.check)
 
     def revive(self, model, since, check):
         assert (since, check) == (1.0, self.check)
@@ -35,16 +34,6 @@ class Server:
         self.asked.append((model, inputs))
         answer = self.answers.pop(0)
         return ({}, answer) if isinstance(answer, str) else (answer, "")
-
-    def respond(self, model, inputs, outputs):
-        self.asked.append((model, inputs))
-        for answer in self.answers.pop(0):
-            yield ({}, answer) if isinstance(answer, str) else (answer, "")
-        self.drained.append(inputs)
-
-
-def read(server):
-    return list(server.caller().stream("zhi_lm", {"prompt": 1}, ("tokens",), {"key": 1}))
 
 
 def test_an_answer_is_given_on():
@@ -91,50 +80,15 @@ def test_on_a_server_that_stops_nothing_is_brought_back(problem):
     assert server.revived == []
 
 
-def test_a_stream_is_read_to_its_end():
-    server = Server([{"n": 0}, {"n": 1}])
-    assert [answer["n"] for answer in read(server)] == [0, 1]
-    assert server.asked == [("zhi_lm", {"prompt": 1})], "what has ended is not ended once more"
-
-
-def test_an_error_in_a_stream_is_the_streams():
-    with pytest.raises(StageError, match="zhi_lm: prompt is too long"):
-        read(Server([{"n": 0}, "prompt is too long"]))
-
-
-def test_a_stream_that_dies_goes_on_where_it_was():
-    server = Server([{"n": 0}, {"n": 1}, DEAD], [{"n": 0}, {"n": 1}, {"n": 2}])
-    assert [answer["n"] for answer in read(server)] == [0, 1, 2]
-    assert server.revived == ["zhi_lm"]
-
-
-def test_a_stream_that_dies_again_is_an_error():
-    with pytest.raises(StageError, match="not healthy"):
-        read(Server([DEAD], [DEAD]))
-
-
-@pytest.mark.parametrize("how", ["closed", "over"])
-def test_a_stream_that_is_left_is_ended_and_read_out(how):
-    server = Server([{"n": 0}, {"n": 1}, {"n": 2}], [])
-    stream = server.caller().stream("zhi_lm", {"prompt": 1}, ("tokens",), {"key": 1})
-    assert next(stream) == {"n": 0}
-    if how == "closed":
-        stream.close()
-    else:
-        server.over = True
-        with pytest.raises(CancelledError):
-            next(stream)
-    assert server.asked[1:] == [("zhi_lm", {"key": 1})]
-    assert server.drained == [{"key": 1}, {"prompt": 1}], "no stream of Triton's is left half read"
-
-
 def test_all_that_died_are_brought_back_one_by_one():
     server = Server(DEAD, INNER, {"x": 1})
     assert server.caller()("m", {}, ("x",)) == {"x": 1}
     assert server.revived == ["zhi_lm", "zhi_llasa"]
 
 
-def test_ending_what_cannot_be_ended_is_no_error():
-    server = Server([DEAD])
-    server.caller().end("zhi_lm", {"key": 1})
+def test_what_is_dismissed_is_so_for_a_request_that_is_over_and_whatever_comes_of_it():
+    server = Server(DEAD)
+    server.over = True
+    server.caller().dismiss("zhi_lm", {"key": 1}, ())
+    assert server.asked == [("zhi_lm", {"key": 1})]
     assert server.revived == []

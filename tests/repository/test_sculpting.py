@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from chunks import ChunkSizes
-from errors import CancelledError, RefusedError, RequestError, StageError, TextRefusedError
-from generation import derived_seed
+from errors import CancelledError, RefusedError, RequestError, StageError, TextRefusedError, UnavailableError
+from generation import Generation, derived_seed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from request import QUALITIES, Place, Request
@@ -85,7 +85,7 @@ def test_pieces_of_any_length_at_any_speed_are_heard_whole(lengths, speed, batch
 
 def test_audio_is_heard_while_the_language_model_still_writes(executor):
     gate = threading.Semaphore(0)
-    voice = Voice(count=lambda units, seed: 400, gate=_Tokens(gate))
+    voice = Voice(count=lambda units, seed: 400, gate=lambda: gate.acquire(blocking=False))
     pieces = begin("一二三四五六七八九十" * 4, voice, executor)
     gate.release(1)
     first = next(pieces)
@@ -98,23 +98,6 @@ def test_audio_is_heard_while_the_language_model_still_writes(executor):
     (clause,) = told.all("clauses")
     assert (clause["start"], clause["end"], clause["words"]) == (0.0, 800 * HOP / RATE, [])
     assert told.events[-1]["clauses"] == [clause], "its end is known with its last samples"
-
-
-class _Tokens:
-    """Lets one response of the language model through for each release."""
-
-    def __init__(self, semaphore):
-        self._semaphore = semaphore
-
-    def wait(self, seconds):
-        return self._semaphore.acquire(timeout=seconds)
-
-
-def test_the_first_response_is_as_long_as_the_first_frames_need(speak):
-    voice = Voice()
-    speak("今天天气真好今天天气真好", voice)
-    # 40 tokens of prompt: with 25 a chunk, frames of a window's 26 need the tokens up to 75, and 3 more.
-    assert voice.written[0]["every"] == [75 - PROMPT + 3]
 
 
 def test_the_prompt_has_the_design_and_the_text_in_upstreams_order(speak):
@@ -196,7 +179,7 @@ def test_an_answer_in_parts_is_the_answer(speak):
 
 def test_what_runs_ahead_is_ended_with_its_part(executor):
     gate = threading.Semaphore(2)
-    voice = Voice(count=lambda units, seed: 50, gate=_Tokens(gate))
+    voice = Voice(count=lambda units, seed: 50, gate=lambda: gate.acquire(blocking=False))
     told = Told(list(begin("今天天气|明天天气|后天天气", voice, executor, part_seconds=1)))
     assert "resume" in told.events[-1]
     assert voice.running == 0
@@ -205,7 +188,7 @@ def test_what_runs_ahead_is_ended_with_its_part(executor):
 
 def test_a_request_that_is_closed_ends_what_is_written(executor):
     gate = threading.Semaphore(1)
-    voice = Voice(count=lambda units, seed: 400, gate=_Tokens(gate))
+    voice = Voice(count=lambda units, seed: 400, gate=lambda: gate.acquire(blocking=False))
     pieces = begin("今天天气" * 10, voice, executor)
     next(pieces)
     pieces.close()
@@ -221,7 +204,7 @@ def test_a_request_ends_while_nothing_comes_of_the_language_model(executor, erro
         if over.is_set():
             raise error("it is over")
 
-    voice = Voice(gate=threading.Event())
+    voice = Voice(gate=lambda: False)
     pieces = begin("今天天气", voice, executor, check)
     threading.Timer(0.2, over.set).start()
     with pytest.raises(error):
@@ -362,3 +345,31 @@ def test_a_paragraph_that_cannot_be_said_is_told(speak):
     assert [notice["kind"] for notice in told.all("notices")] == ["skipped"]
     with pytest.raises(TextRefusedError):
         speak("no", voice)
+
+
+def test_a_language_model_that_was_loaded_anew_writes_on_where_it_was(executor):
+    died = []
+    voice = Voice(count=lambda units, seed: 120)
+
+    def gate():
+        if len(voice.written) == 1 and voice.running and voice.generating[next(iter(voice.generating))].size < 100:
+            died.append(voice.generating.popitem())
+            raise LookupError("NOT_FOUND: no generation has this key: the model was reloaded")
+        return True
+
+    voice.gate = gate
+    told = Told(list(begin("今天天气真好", voice, executor)))
+    assert told.audio.tolist() == expected(240)
+    assert len(died) == 1
+    assert voice.written[0] == voice.written[1], "it is asked for the same"
+
+
+def test_one_that_is_lost_again_is_an_error(executor):
+    voice = Voice(gate=lambda: voice.generating.clear() or False)
+    with pytest.raises(StageError, match="zhi_lm lost what it was writing, twice"):
+        list(begin("今天天气真好", voice, executor))
+
+
+def test_a_voice_that_does_not_say_how_it_generates_is_told_to_be_exported_again():
+    with pytest.raises(UnavailableError, match="'zhi' says not how it generates"):
+        Generation.parse({"lm": "lm"}, "zhi")

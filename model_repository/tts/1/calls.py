@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 from errors import StageError, UnavailableError
 from request import Arrays
 
 Infer = Callable[[str, Arrays, tuple[str, ...]], tuple[Arrays, str]]
-Respond = Callable[[str, Arrays, tuple[str, ...]], Iterator[tuple[Arrays, str]]]
 
 # What Triton says of a model whose process has died, and of one that is not loaded.
 _DEAD = re.compile(r"Stub process .* is not healthy|Failed to process the request\(s\) .*Stub process", re.DOTALL)
@@ -26,20 +24,17 @@ class Caller:
 
     That may be another model than was called, which the called one could not do without.
 
-    `check` is asked before each call and each response of a stream and raises when the request is to end. `infer` and
-    `respond` are those of `inferences`.
+    `check` is asked before each call and raises when the request is to end. `infer` is that of `inferences`.
     """
 
     def __init__(
         self,
         infer: Infer,
-        respond: Respond,
         revive: Callable[[str, float, Callable[[], None]], None],
         clock: Callable[[], float],
         check: Callable[[], None],
     ) -> None:
         self._infer = infer
-        self._respond = respond
         self._revive = revive
         self._clock = clock
         self.check = check
@@ -61,55 +56,9 @@ class Caller:
             raise _error(model, problem)
         return answer
 
-    def stream(
-        self, model: str, inputs: Arrays, outputs: tuple[str, ...], end: Arrays
-    ) -> Generator[Arrays, None, None]:
-        """The responses of a decoupled model, one by one; `end` are inputs that make it give up on these.
-
-        Where a model had to be brought back, it is asked again and what it had answered before is passed over: it
-        must answer the same. A stream that is closed is ended first. Raises what a call raises.
-        """
-        given = 0
-        revived: set[str] = set()
-        while True:
-            self.check()
-            begin, problem = self._clock(), ""
-            with closing(self._responses(model, inputs, outputs, end)) as responses:
-                for number, (answer, problem) in enumerate(responses):
-                    if problem:
-                        break
-                    self.check()
-                    if number >= given:
-                        given += 1
-                        yield answer
-            culprit = _culprit(problem, model, revived)
-            if culprit is None:
-                break
-            self._revive(culprit, begin, self.check)
-        if problem:
-            raise _error(model, problem)
-
-    def end(self, model: str, end: Arrays) -> None:
-        """Make a decoupled model give up, whatever it says to that: what is ended is not missed."""
-        for _ in self._respond(model, end, ()):
-            pass
-
-    def _responses(
-        self, model: str, inputs: Arrays, outputs: tuple[str, ...], end: Arrays
-    ) -> Generator[tuple[Arrays, str], None, None]:
-        """The responses; whoever closes this before the last has the model give up, and waits until it has."""
-        responses = self._respond(model, inputs, outputs)
-        over = False
-        try:
-            for answer, problem in responses:
-                over = bool(problem)
-                yield answer, problem
-            over = True
-        finally:
-            if not over:
-                self.end(model, end)
-            for _ in responses:
-                pass
+    def dismiss(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> None:
+        """One inference that only ends something, also for a request that is over: whatever comes of it."""
+        self._infer(model, inputs, outputs)
 
 
 def _culprit(problem: str, model: str, revived: set[str]) -> str | None:

@@ -17,7 +17,7 @@ from calls import Caller
 from door import FrontDoor
 from events import Piece
 from http_control import ADDRESS_VARIABLE, DEFAULT_ADDRESS, HttpControl
-from inferences import infer, respond
+from inferences import infer
 from installed import hold, installed_voices
 from pool import VoicePool
 from readings import Sampler
@@ -76,7 +76,7 @@ class TritonPythonModel:
 
 
 def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
-    return Caller(infer, respond, pool.revive, time.monotonic, check)
+    return Caller(infer, pool.revive, time.monotonic, check)
 
 
 class _Answer:

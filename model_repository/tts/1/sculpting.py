@@ -142,8 +142,7 @@ class SculptedPiece(GrowingMel):
         """Nobody needs any more of it: have the language model end at once."""
         super().close()
         self._closed.set()
-        if not self.written.is_set():
-            self._writing.end()
+        self._writing.end()
 
     @property
     def timing(self) -> dict[str, Any]:
@@ -167,7 +166,7 @@ class SculptedPiece(GrowingMel):
             codes = np.zeros(0, dtype=np.int32)
             end = ""
             self._check_wanted()
-            with closing(self._writing.codes(seed, self._flow.due)) as writing:
+            with closing(self._writing.codes(seed, self._urgent)) as writing:
                 for written in writing:
                     self._check_wanted()
                     codes = np.concatenate([codes, written.codes])
@@ -186,6 +185,10 @@ class SculptedPiece(GrowingMel):
             f"the language model of voice '{voice}' stopped at once at '{text}': "
             "say it otherwise, or ask with another style or SEED"
         )
+
+    def _urgent(self) -> bool:
+        """Whether a listener waits for the first frames."""
+        return not self.reached and self._before is None
 
     def _add(self, codes: Ids) -> None:
         self._await_turn()

@@ -6,7 +6,6 @@ They are reached through `Models`, so that this module needs no Triton. See docs
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,14 +28,8 @@ class Models(Protocol):
         """One inference."""
         ...
 
-    def stream(
-        self, model: str, inputs: Arrays, outputs: tuple[str, ...], end: Arrays
-    ) -> Generator[Arrays, None, None]:
-        """The responses of a decoupled model; when this is closed, it gets the inputs `end`."""
-        ...
-
-    def end(self, model: str, end: Arrays) -> None:
-        """Make a decoupled model give up."""
+    def dismiss(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> None:
+        """One inference that only ends something, also for a request that is over."""
 
     def check(self) -> None:
         """Raises when the request is to end."""
