@@ -17,6 +17,7 @@ STAGES = Path("docs/benchmarks/stages.json")
 SAMBERT = Path("docs/benchmarks/sambert.json")
 PEERS = Path("docs/benchmarks/peers.json")
 PRECISION = Path("docs/benchmarks/precision.json")
+SCULPTOR = Path("docs/benchmarks/sculptor.json")
 app = typer.Typer(add_completion=False)
 
 
@@ -71,6 +72,26 @@ def measure_sambert(
     from bench import sambert  # which needs what exports voices
 
     sambert.run(json_file, runs)
+
+
+@app.command("sculptor")
+def measure_sculptor(
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help=f"Where to write the numbers; a run that is not quick writes {SCULPTOR}."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A section, may be repeated: stages, language-models, llasa, served.")
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="small or full, may be repeated; both by default.")] = None,
+) -> None:
+    """A designed voice of random weights: stages, language models and the real server. Ten minutes, 12 GB of memory."""
+    from bench.sculptor import run  # which needs what exports voices
+
+    raise typer.Exit(run.command(REPOSITORY, json_file, size or [], only or [], quick=quick, kept=SCULPTOR))
 
 
 @app.command("peers")

@@ -9,12 +9,12 @@ from typing import Any
 
 from bench import report, sections
 from bench.figures import table
-from bench.gpu import ceilings, eager, environment, served, stages
+from bench.gpu import ceilings, eager, environment, sculptor, served, stages
 from bench.gpu.goals import GOALS, REFERENCES
 from bench.gpu.setting import GpuSetting
 
 COMMAND = "scripts/bench gpu"
-SECTIONS = (environment.SECTION, ceilings.SECTION, stages.SECTION, eager.SECTION, served.SECTION)
+SECTIONS = (environment.SECTION, ceilings.SECTION, stages.SECTION, eager.SECTION, served.SECTION, sculptor.SECTION)
 FOLDER = Path("docs/benchmarks")
 
 

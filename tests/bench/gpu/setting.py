@@ -14,6 +14,7 @@ from bench.setting import Setting
 if TYPE_CHECKING:
     from bench.gpu.ceilings import Ceilings
     from bench.gpu.subjects import Subjects
+    from bench.sculptor.voices import Made
 
 # Of a section, in minutes: what it does not get to is left out and counted.
 BUDGET_MINUTES = 6.0
@@ -21,10 +22,14 @@ BUDGET_MINUTES = 6.0
 
 @dataclass(frozen=True)
 class GpuSetting(Setting):
-    """`work` is a folder that may be written to; `quick` takes toy sizes everywhere."""
+    """`work` is a folder that may be written to; `quick` takes toy sizes everywhere.
+
+    `designed` is the voice of the section `sculptor`, where there is one already.
+    """
 
     device: Device = field(default_factory=lambda: Device("cuda"))
     work: Path = Path("build/gpu")
+    designed: Made | None = None
 
     @cached_property
     def ceilings(self) -> Ceilings:
