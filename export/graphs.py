@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from export.errors import SpecError
+from export.graph_files import put_back, weights_outside
 
 
 def inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -17,7 +18,10 @@ def inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
 
     ONNX checks and infers nothing inside of loops.
     """
-    return onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True)
+    with weights_outside(proto, "weights") as weights:
+        result = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True)
+    put_back(result, weights)
+    return result
 
 
 def body(node: onnx.NodeProto) -> onnx.GraphProto | None:

@@ -43,8 +43,8 @@ def in_half(stage: Stage, exact: onnx.ModelProto, spoken: Arrays | None = None) 
     graph = to_half(exact)
     worst, largest = float("inf"), 0.0
     for inputs in (*_sampled(stage), *([] if spoken is None else [spoken])):
-        wanted = run_onnx(exact.SerializeToString(), inputs)
-        got = run_onnx(with_rounding(graph).SerializeToString(), inputs)
+        wanted = run_onnx(exact, inputs)
+        got = run_onnx(with_rounding(graph), inputs)
         if not all(np.isfinite(value).all() for value in got.values()):
             raise SpecError(f"{role} overflows in float16: {_REMEDY}")
         for name in wanted:
@@ -55,7 +55,7 @@ def in_half(stage: Stage, exact: onnx.ModelProto, spoken: Arrays | None = None) 
     if not worst >= LEAST_SNR:
         raise SpecError(f"{role} has {worst:.1f} dB signal to noise in float16, not {LEAST_SNR} dB: {_REMEDY}")
     # Of the file itself, rather than of what it stands for: that it can be run.
-    run_onnx(graph.SerializeToString(), inputs)
+    run_onnx(graph, inputs)
     return graph, Loss(worst, LEAST_SNR, largest)
 
 

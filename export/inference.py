@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
 from export.bundle import Arrays, Stage
+from export.graph_files import is_large, saved
 
 
 def in_double(stage: Stage, inputs: Arrays) -> Arrays:
@@ -31,10 +33,15 @@ def in_double(stage: Stage, inputs: Arrays) -> Arrays:
     return {t.name: r.numpy() for t, r in zip(spec.outputs, results, strict=True)}
 
 
-def run_onnx(model: bytes | Path, inputs: Arrays) -> Arrays:
+def run_onnx(model: onnx.ModelProto | bytes | Path, inputs: Arrays) -> Arrays:
     """One inference with ONNX Runtime on the CPU."""
     import onnxruntime
 
+    if isinstance(model, onnx.ModelProto):
+        if is_large(model):
+            with saved(model) as path:
+                return run_onnx(path, inputs)
+        model = model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     source = str(model) if isinstance(model, Path) else model

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import torch
 from export.accuracy import Accuracy, Loss
 from export.bundle import Arrays, Stage
 from export.errors import SpecError
+from export.graph_files import is_large, save, saved
 from export.half_check import in_half
 from export.inference import in_double, run_onnx
 from export.quantize import quantize
@@ -43,7 +42,7 @@ def export_stage(stage: Stage, folder: Path, spoken: Arrays | None = None) -> Ac
     """
     spec = stage.spec
     exact = _traced(stage)
-    error = _largest_difference(stage, exact.SerializeToString())
+    error = _largest_difference(stage, exact)
     if not error <= TOLERANCE:
         raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
     losses: dict[Precision, Loss] = {}
@@ -52,7 +51,7 @@ def export_stage(stage: Stage, folder: Path, spoken: Arrays | None = None) -> Ac
         if precision is not Precision.FP32:
             graph, losses[precision] = _LOWER[precision](stage, exact, spoken)
             check_graph(graph, spec)
-        write_atomically(folder / spec.file_name(precision), graph.SerializeToString())
+        save(graph, folder / spec.file_name(precision))
     return Accuracy(error, TOLERANCE, losses)
 
 
@@ -155,7 +154,11 @@ def _quiet() -> Iterator[None]:
 
 def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
     """Compare a graph's inputs and outputs with a specification; `SpecError` names the first difference."""
-    onnx.checker.check_model(proto)
+    if is_large(proto):
+        with saved(proto) as path:
+            onnx.checker.check_model(str(path))
+    else:
+        onnx.checker.check_model(proto)
     for kind, tensors, values in (
         ("input", spec.inputs, proto.graph.input),
         ("output", spec.outputs, proto.graph.output),
@@ -172,31 +175,16 @@ def check_graph(proto: onnx.ModelProto, spec: StageSpec) -> None:
                 raise SpecError(f"{spec.role}: {kind} {tensor.name} is {shape} in the graph, not {[-1, *tensor.dims]}")
 
 
-def _largest_difference(stage: Stage, data: bytes) -> float:
+def _largest_difference(stage: Stage, graph: onnx.ModelProto) -> float:
     """Graph against module at shapes other than the one it was traced with."""
     generator = np.random.default_rng(1)
     worst = 0.0
     for batch, fraction in ((1, 0.6), (3, 0.2)):
         lengths = {axis.label: axis.at(fraction) for axis in stage.spec.axes()}
         inputs = stage.sample(batch, lengths, generator)
-        expected, actual = in_double(stage, inputs), run_onnx(data, inputs)
+        expected, actual = in_double(stage, inputs), run_onnx(graph, inputs)
         for name, value in expected.items():
             if value.shape != actual[name].shape:
                 return float("inf")
             worst = max(worst, float(np.abs(value - actual[name]).max()))
     return worst
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

@@ -19,6 +19,7 @@ from export.accuracy import Loss
 from export.bundle import Arrays, Stage
 from export.checkpoint_files import read_arrays
 from export.errors import CheckpointError
+from export.graph_files import save
 from export.half_check import signal_to_noise, with_rounding
 from export.inference import in_double, run_onnx
 from export.onnx_export import export_stage
@@ -98,7 +99,7 @@ def export_chain(stages: Iterable[Stage], folder: Path, precision: Precision = P
         if loss := accuracy.losses.get(precision):
             losses[spec.role] = loss
         if precision is Precision.FP16:
-            path.write_bytes(with_rounding(onnx.load(path)).SerializeToString())
+            save(with_rounding(onnx.load(path)), path)
         chain.append((stage, path))
     return Exported(chain, losses)
 

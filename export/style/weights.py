@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from export.errors import CheckpointError
-from export.onnx_export import write_atomically
+from export.graph_files import write_atomically
 from export.style.lexicon import FOLDER
 from export.style.network import CODE_POINTS, UNKNOWN, StyleConfig, StyleNetwork
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from export import onnx_export
-from export.onnx_export import write_atomically
+from export import graph_files
+from export.graph_files import write_atomically
 
 
 def run(*arguments, cwd=None):
@@ -71,7 +71,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(onnx_export.os, "replace", full)
+    monkeypatch.setattr(graph_files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
