@@ -20,6 +20,7 @@ from lm_sampling import sampler
 from lm_scheduler import Scheduler
 from lm_settings import Settings
 from ort_checks import ConfigError
+from ort_heap import Heap
 
 _NUMBERS = ("seed", "least", "most", "every", "abort")
 _COUNTERS = {
@@ -53,6 +54,7 @@ class TritonPythonModel:
             )
             for name, description in _COUNTERS.items()
         }
+        self._heap = Heap()
         self._labels = {"model": args["model_name"]}
         self._metrics: dict[str, Any] = {}
 
@@ -65,6 +67,7 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """End the scheduler's thread."""
         self._scheduler.close()
+        self._heap.close()
 
     def _answer(self, request: Any) -> Any:
         tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
@@ -86,7 +89,10 @@ class TritonPythonModel:
 
     def _tell(self) -> None:
         """Pass on what was computed. From this thread alone: Triton 2.51 crashes where two touch metrics at once."""
-        for name, value in vars(self._scheduler.tally()).items():
+        tally = self._scheduler.tally()
+        if tally.steps:
+            self._heap.used()
+        for name, value in vars(tally).items():
             if name not in self._metrics:
                 self._metrics[name] = self._families[name].Metric(labels=self._labels)
             if value:

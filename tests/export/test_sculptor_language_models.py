@@ -228,6 +228,14 @@ def test_llasa_is_read_in_one_file_or_several_and_may_draw_nothing_but_speech(
     assert len(llasa.sources(tmp_path)) == 1 + shards + (shards > 1)
 
 
+def test_positions_that_an_older_file_holds_are_passed_over(tmp_path: Path) -> None:
+    state = write_llasa(tmp_path, tied=True)
+    more = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(2), "lm_head.weight": torch.zeros(52, 16)}
+    safetensors.torch.save_file({**state, **more}, tmp_path / "model.safetensors")
+    model, _ = llasa.read(tmp_path)
+    assert torch.equal(model.model.norm.weight, state["model.norm.weight"].float())
+
+
 def test_llasas_faults_are_told_in_one_line(tmp_path: Path) -> None:
     state = write_llasa(tmp_path, tied=True, shards=2)
     (tmp_path / "model-00002-of-00002.safetensors").rename(tmp_path / "elsewhere")

@@ -15,7 +15,7 @@ from export.configs import declare
 from export.families.sculptor.transformer import DecoderConfig, LanguageModel
 from export.onnx_export import export_stage
 from export.profiles import Profile
-from export.specs import FLOATS, Axis, DType, Precision, StageSpec, TensorSpec
+from export.specs import FLOATS, WITHOUT_ARENA, Axis, DType, Precision, StageSpec, TensorSpec
 
 BACKEND = "language_model"
 
@@ -96,7 +96,7 @@ class LanguageModelPart:
 
     def put(self, change: Change, model: str, report: Callable[[str], None]) -> None:
         """Write its graphs into a change. Raises `SpecError` where one is not what the module computes."""
-        report(f"exported {model}: {export_stage(self.stage, change.folder / Path(model, '1'))}")
+        report(f"{model}: {export_stage(self.stage, change.folder / Path(model, '1'))}")
 
     def config(self, model: str, profile: Profile) -> pb.ModelConfig:
         """One instance, which writes for everybody at once: a second one would hold all the weights again."""
@@ -108,7 +108,7 @@ class LanguageModelPart:
         )
         declare(config, REQUEST, ANSWER)
         config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_AUTO, count=1)
-        for name, value in {**profile.session, **self._settings(profile)}.items():
+        for name, value in {**profile.session, **WITHOUT_ARENA, **self._settings(profile)}.items():
             config.parameters[name].string_value = value
         return config
 

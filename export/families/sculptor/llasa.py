@@ -19,6 +19,8 @@ ROLE = "llasa"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 # The index of a model in a hundred files has a megabyte.
 _MOST_INDEX_BYTES = 16 << 20
+# What older files have of the positions.
+_COMPUTED = ".rotary_emb.inv_freq"
 # Upstream draws of the best 15 ids with a temperature, after it has made repeated ones less likely.
 _SAMPLER: dict[str, str | float] = {
     "sampler": "nucleus",
@@ -112,7 +114,8 @@ def part(folder: Path, speech: SpeechCodes, rows: int) -> LanguageModelPart:
 
 
 def _weights(paths: tuple[Path, ...]) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of all files, FP32."""
+    """The tensors of all files, FP32, but for what the config says as well."""
     for path in paths:
         for name, value in read_safetensors(path).items():
-            yield name, value.float()
+            if not name.endswith(_COMPUTED):
+                yield name, value.float()

@@ -1,0 +1,1 @@
+../onnxruntime/ort_heap.py
