@@ -24,7 +24,6 @@ FRAMES = Axis("frames", 32, 256, 4096)
 # Attention needs memory with the square of the tokens.
 _MAX_BATCH = 16
 _WARMUP = {TOKENS.label: 96, PROMPT_FRAMES.label: 96, FRAMES.label: 96}
-_CHUNKS = (25, TOKENS.maximum)
 
 
 class ServedFlow(nn.Module):
@@ -122,6 +121,6 @@ def sample(
         "prompt_mel": generator.uniform(-8, 2, (batch, prompt, BANDS)).astype(np.float32),
         "prompt_lengths": prompt_lengths.astype(np.int32),
         "xvector": generator.standard_normal((batch, config.speaker)).astype(np.float32),
-        "chunk": generator.choice(_CHUNKS, (batch, 1)).astype(np.int32),
+        "chunk": generator.choice((config.chunk, TOKENS.maximum), (batch, 1)).astype(np.int32),
         "positions": positions.astype(np.float32),
     }

@@ -28,6 +28,8 @@ _ARRAYS = {
     **{"token": 2, "prompt_token": 2, "prompt_feat": 3, "embedding": 2, "mu": 3, "mel": 3},
     **{"mu_streaming": 3, "mel_streaming_not_final": 3, "est_x": 3, "est_t": 1, "est_spks": 2, "est_out": 3},
 }
+# Upstream's chunk in streaming, in tokens.
+_CHUNK = 25
 # How much longer the longest item of a batch is than the reference, in tokens.
 _LONGER = 7
 
@@ -114,10 +116,6 @@ def verify_flow(chain: Chain, expected: Arrays, look_ahead: int, tolerance: floa
         pair = _pair(both(*estimator, _frames(expected, together=bool(item))), "velocity", item, target.shape[1])
         rows.append(compare(_ESTIMATOR, "est_out" + suffix, pair, target, tolerance))
     return rows
-
-
-# Upstream's, in tokens.
-_CHUNK = 25
 
 
 def _pair(sides: tuple[Arrays, Arrays], name: str, item: int, frames: int) -> tuple[Array, Array]:
