@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,7 @@ from export.vocoders.vocoder import Vocoder, vocoder_stage
 from export.voice import FILE_NAME, Voice, VoiceFile
 
 _CONFIG = "config.pbtxt"
+_MEL = "mel"
 
 
 class Quality(str, Enum):
@@ -74,7 +75,7 @@ def attach(
             )
         steps = {role: Step.read(repository / f"{name}_{role}" / _CONFIG) for role in before.stages}
         mel = _with_statistics(before.mel, statistics)
-        fitted = _fitted(vocoder, mel, _mel_channels(repository / steps["decoder"].model), same=same_normalisation)
+        fitted = _fitted(vocoder, mel, _mel_channels(repository, steps.values()), same=same_normalisation)
         role = next(
             role
             for role in _roles(vocoder.architecture, quality)
@@ -114,7 +115,7 @@ def _fitted(vocoder: Vocoder, mel: MelFormat, channels: int, *, same: bool) -> V
         )
     if vocoder.channels > channels:
         raise ExportError(
-            f"the vocoder takes {vocoder.channels} channels, of which the voice's decoder makes {channels}: it has a "
+            f"the vocoder takes {vocoder.channels} channels, of which the voice makes {channels}: it has a "
             "source (NSF) and serves voices with a fundamental (NSF) only"
         )
     if not same:
@@ -125,9 +126,11 @@ def _fitted(vocoder: Vocoder, mel: MelFormat, channels: int, *, same: bool) -> V
     return bridged(vocoder, channels, np.ones(mel.bands), np.zeros(mel.bands))
 
 
-def _mel_channels(decoder: Path) -> int:
-    config = text_format.Parse((decoder / _CONFIG).read_text(encoding="utf-8"), pb.ModelConfig())
-    return int(next(output.dims[-1] for output in config.output if output.name == "mel"))
+def _mel_channels(repository: Path, steps: Iterable[Step]) -> int:
+    """The channels of what the voice's vocoder is given: of the stage, whichever it is, that makes `mel`."""
+    maker = next(step.model for step in steps if _MEL in step.outputs)
+    config = text_format.Parse((repository / maker / _CONFIG).read_text(encoding="utf-8"), pb.ModelConfig())
+    return int(next(output.dims[-1] for output in config.output if output.name == _MEL))
 
 
 def _roles(architecture: str, quality: Quality) -> Iterator[str]:

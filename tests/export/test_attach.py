@@ -171,7 +171,7 @@ def test_a_quality_that_is_there_is_not_replaced_unasked(place, vocoder):
 
 def test_a_vocoder_with_a_source_needs_a_voice_with_a_fundamental(place, vocoder):
     before = content(place)
-    with pytest.raises(ExportError, match="takes 84 channels, of which the voice's decoder makes 80"):
+    with pytest.raises(ExportError, match="takes 84 channels, of which the voice makes 80"):
         attach(place, VOICE, Quality.high, dataclasses.replace(vocoder, channels=84), told, same_normalisation=True)
     assert content(place) == before
 
