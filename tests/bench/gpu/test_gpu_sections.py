@@ -14,16 +14,16 @@ STAGES = {"demo.encoder", "demo.decoder", "demo.melgan", "sambert.encoder", "sam
 
 
 @pytest.fixture(scope="module")
-def measured(repository, tmp_path_factory):
+def measured(repository, designed, tmp_path_factory):
     """The results of a quick run."""
     work = tmp_path_factory.mktemp("gpu")
-    setting = GpuSetting(repository, "cpu", True, Device("cpu"), work / "work")
+    setting = GpuSetting(repository, "cpu", True, Device("cpu"), work / "work", designed)
     assert run.run(setting, [], work / "gpu.json")
     return run.results(json.loads((work / "gpu.json").read_text("utf-8")))
 
 
 def test_every_section_has_a_result(measured):
-    assert set(measured) == {"environment", "ceilings", "stages", "eager", "served"}
+    assert set(measured) == {"environment", "ceilings", "stages", "eager", "served", "sculptor"}
 
 
 def test_every_stage_runs_faster_than_nothing_and_slower_than_its_roofline_of_nothing(measured):
@@ -52,6 +52,20 @@ def test_both_voices_are_served_with_and_without_batching(measured):
         assert row["audio_seconds_per_second"] > 0
         assert 0 < row["first_p50_seconds"] <= row["p50_seconds"]
     assert set(measured["served"]["held"]) == {"demo", "sambert"}
+
+
+def test_a_designed_voice_is_measured_in_both_precisions_and_checked_for_what_is_no_number(measured):
+    found = measured["sculptor"]
+    forms = ("fp32", "fp16")
+    stages = {(row["stage"], row["precision"]) for row in found["stages"]}
+    assert {("flow", form) for form in forms} | {("hift", form) for form in forms} <= stages
+    assert all(row["problem"] == "" and row["times_real_time"] > 0 for row in found["stages"])
+    models = {(row["model"], row["precision"], row["rows"]) for row in found["language_models"]}
+    assert models == {(model, form, rows) for model in ("lm", "llasa") for form in forms for rows in (1, 2)}
+    assert all(row["codes_per_second"] > 0 for row in found["language_models"])
+    assert found["not_finite"] == {form: dict.fromkeys(("flow", "hift", "xcodec2", "lm"), 0) for form in forms}
+    assert [row["clients"] for row in found["served"]["loads"]] == [1, 2, 4]
+    assert not found["left_out"]
 
 
 @pytest.mark.gpu

@@ -44,7 +44,7 @@ def loaded(setting: Setting, voice: str) -> dict[str, Any]:
         door = _Door(voice, server.address.grpc, server.address.metrics)
         # The voice's own style, and then the presets in the background, are designed before anything counts.
         synthesizer.synthesize(CLOSED_LOOP[0], voice=voice)
-        door.settle()
+        door.settle(setting.pick(_LONGEST_SECONDS, 0.0))
         styles = _styles(setting, synthesizer, door)
         (rate,) = (each.sample_rate for each in synthesizer.voices() if each.name == voice)
         loads = [_load(setting, door, clients, rate) for clients in CLIENTS]
@@ -67,11 +67,11 @@ class _Door:
             (style,) = triton.get_inference_statistics(f"{self.voice}_style").model_stats
         return {"designs": self._sentences(), "from_cache": style.inference_stats.cache_hit.count}
 
-    def settle(self) -> None:
-        """Wait until LLaSA has nothing more to do."""
-        end = time.monotonic() + _LONGEST_SECONDS
+    def settle(self, seconds: float) -> None:
+        """Wait until LLaSA has nothing more to do, but no longer than that."""
+        end = time.monotonic() + seconds
         before = -1
-        while (now := self._sentences()) != before and time.monotonic() < end:
+        while time.monotonic() < end and (now := self._sentences()) != before:
             before = now
             time.sleep(_QUIET_SECONDS)
 
