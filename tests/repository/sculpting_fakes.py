@@ -13,7 +13,7 @@ CHUNK, AHEAD, UNSETTLED, PROMPT = 25, 3, 5, 40
 SOS, TASK, FIRST = 900, 901, 902
 POISON = -1e6
 # How many codes the language model answers at a time.
-PORTION = 40
+PORTION = 60
 ATTRIBUTES = {"gender": ["男性", "女性"], "speed": ["语速很快", "语速较快"], "emotion": ["开心", "难过"]}
 GENERATION = {
     "lm": "lm",

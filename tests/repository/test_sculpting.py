@@ -66,7 +66,7 @@ def test_every_frame_is_heard_once_and_in_order(speak):
     assert [clause["text"] for clause in told.all("clauses")] == ["今天天气真好今天天气真好"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=3), st.floats(0.5, 2.0), st.booleans())
 def test_pieces_of_any_length_at_any_speed_are_heard_whole(lengths, speed, batching):
     voice = Voice(count=lambda units, seed: 5 * len(units))
@@ -178,12 +178,15 @@ def test_an_answer_in_parts_is_the_answer(speak):
 
 
 def test_what_runs_ahead_is_ended_with_its_part(executor):
-    gate = threading.Semaphore(2)
-    voice = Voice(count=lambda units, seed: 50, gate=lambda: gate.acquire(blocking=False))
+    gate, begun = threading.Semaphore(2), threading.Event()
+    voice = Voice(gate=lambda: gate.acquire(blocking=False))
+    voice.count = lambda units, seed: (len(voice.written) > 1 and begun.set()) or 50
+    vocode = voice._hift
+    voice._hift = lambda inputs: begun.wait(5) and vocode(inputs)
     told = Told(list(begin("今天天气|明天天气|后天天气", voice, executor, part_seconds=1)))
     assert "resume" in told.events[-1]
     assert voice.running == 0
-    assert len(voice.ended) >= 1
+    assert len(voice.ended) == 1
 
 
 def test_a_request_that_is_closed_ends_what_is_written(executor):
@@ -316,6 +319,27 @@ def test_what_the_design_stage_refuses_is_refused_so(speak):
     with pytest.raises(RefusedError, match="not Chinese") as caught:
         speak("今天", Voice(bundle={"problem": problem}))
     assert caught.value.code == "INVALID_ARG"
+
+
+@pytest.mark.parametrize("failures", [1, 3, 50])
+def test_a_failure_that_triton_has_cached_does_not_last(speak, failures):
+    voice, asked = Voice(), set()
+    style = voice._style
+
+    def cached(inputs):
+        asked.add(inputs["attributes"][0, 0])
+        assert json.loads(inputs["attributes"][0, 0]) == {}
+        return style(inputs) if len(asked) > failures or len(inputs["attributes"][0, 0]) > 20 else {}
+
+    voice._style = cached
+    assert speak("今天", voice).audio.size
+
+
+def test_a_design_stage_that_never_answers_is_an_error(speak):
+    voice = Voice()
+    voice._style = lambda inputs: {}
+    with pytest.raises(StageError, match="zhi_style gave no answer"):
+        speak("今天", voice)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from errors import RefusedError, RequestError, StageError
 from request import Arrays
 from stages import Models
 
+_KEPT_VARIANTS = 4
+_NEW_VARIANT = 40
 _OUTPUTS = ("speech_tokens", "prompt_mel", "xvector", "prompt_text", "problem")
 
 
@@ -83,12 +86,18 @@ def check_attributes(asked: Mapping[str, str], known: Mapping[str, Sequence[str]
 
 def ask(models: Models, model: str, wanted: Design, frames_per_token: int) -> Prompt:
     """Have the stage `model` design. Raises `RefusedError` for what it refuses, `StageError` for what is no prompt."""
-    inputs: Arrays = {
-        "instruction": _string(wanted.instruction),
-        "attributes": _string(wanted.attributes),
-        "seed": np.array([[wanted.seed]], dtype=np.int32),
-    }
-    answer = models(model, inputs, _OUTPUTS)
+    answer: Arrays = {}
+    for blanks in _variants():
+        inputs: Arrays = {
+            "instruction": _string(wanted.instruction),
+            "attributes": _string(wanted.attributes + blanks),
+            "seed": np.array([[wanted.seed]], dtype=np.int32),
+        }
+        answer = models(model, inputs, _OUTPUTS)
+        if answer:
+            break
+    else:
+        raise StageError(f"{model} gave no answer: try again")
     problem = answer["problem"].ravel()[0]
     if problem:
         told = json.loads(problem)
@@ -117,6 +126,18 @@ def _instruction(asked: str, presets: Mapping[str, str], most: int) -> str:
     if len(style) > most:
         raise RequestError(f"style has {len(style)} characters, this voice takes {most}: describe it shorter")
     return style
+
+
+def _variants() -> Iterator[str]:
+    """Blanks that make the same question another one.
+
+    Triton 2.51 keeps a failure in its response cache, too: whoever asks the same again gets an answer without outputs,
+    also when what failed is well. A few questions are the same each time, so that their answers are found; the last is
+    new each time.
+    """
+    for count in range(_KEPT_VARIANTS):
+        yield " " * count
+    yield "".join(random.choices(" \t", k=_NEW_VARIANT))
 
 
 def _string(text: str) -> npt.NDArray[Any]:
