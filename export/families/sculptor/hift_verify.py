@@ -108,7 +108,8 @@ def _items(values: Array, item: int) -> Array:
         return values.astype(np.float32)
     padding = ((0, 0), (0, _LONGER), *((0, 0),) * (values.ndim - 2))
     others, padded = (np.pad(values, padding, mode=mode) for mode in ("reflect", "edge"))
-    return np.concatenate([-others, padded, 0.5 * others]).astype(np.float32)
+    items: Array = np.concatenate([-others, padded, 0.5 * others]).astype(np.float32)
+    return items
 
 
 def _pair(sides: tuple[Arrays, Arrays], name: str, item: int, steps: int) -> tuple[Array, Array]:
