@@ -126,7 +126,7 @@ def measure_gpu(
     profile: Annotated[str | None, typer.Option(help="The hardware profile; the card's own by default.")] = None,
     device: Annotated[str, typer.Option(help="cuda, or cpu to try the command itself.")] = "cuda",
 ) -> None:
-    """Everything about a GPU: ceilings, stages, PyTorch beside them, the real server. Twenty-five minutes or less."""
+    """Everything about a GPU: ceilings, stages, PyTorch beside them, the real server. Forty minutes or less."""
     from bench.gpu.command import measure  # which needs what exports voices
 
     raise typer.Exit(measure(REPOSITORY, json_file, only or [], profile, device, quick=quick))
