@@ -69,7 +69,7 @@ def read(folder: Path, config: LanguageModelConfig) -> tuple[CosyVoiceLm, Decode
         content = {name: value for name, value in content.items() if name not in _COUNTERS}
     state = tensors(content, path=path)
     module = unfilled(lambda: CosyVoiceLm(config, sizes))
-    load_strict(module, {name: value.float() for name, value in state.items()}, str(path), ignored=_UNUSED)
+    load_strict(module, state, str(path), ignored=_UNUSED)
     return module.eval(), sizes
 
 

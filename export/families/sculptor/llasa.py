@@ -114,8 +114,8 @@ def part(folder: Path, speech: SpeechCodes, rows: int) -> LanguageModelPart:
 
 
 def _weights(paths: tuple[Path, ...]) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of all files, FP32, but for what the config says as well."""
+    """The tensors of all files in the types that they have there, but for what the config says as well."""
     for path in paths:
         for name, value in read_safetensors(path).items():
             if not name.endswith(_COMPUTED):
-                yield name, value.float()
+                yield name, value
