@@ -20,8 +20,7 @@ from export.onnx_export import export_stage
 
 # The module and a graph of it at the same time, each in float32, and what the exporter needs for a moment.
 LEAST_GIB = 17.0
-# Ids of a prompt, codes after it, and turns.
-WORK = (64, 8, 2)
+WORK = tokens.Work(32, 6, 2, (1, 4, 16))
 
 
 def measure(setting: SculptorSetting) -> dict[str, Any]:

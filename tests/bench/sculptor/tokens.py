@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,19 @@ from export.bundle import Arrays
 from export.families.sculptor.language_model import LanguageModelPart
 from export.profile_values import PLAIN
 
-BATCHES = (1, 2, 4, 8, 16)
-# Ids of a prompt, codes after it, and turns.
-WORK = {"small": (200, 60, 3), "full": (64, 12, 3)}
-_QUICK = (16, 4, 1)
+
+@dataclass(frozen=True)
+class Work:
+    """Ids of a prompt, codes after it, how often it is done, and how many do it at once."""
+
+    length: int
+    codes: int
+    turns: int
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16)
+
+
+WORK = {"small": Work(200, 60, 3), "full": Work(64, 12, 2)}
+_QUICK = Work(16, 4, 1, (1, 2))
 # Lengths of prompts that are computed alone and side by side, and the codes after them.
 RAGGED, STEPS = (40, 3, 17, 64, 1), 4
 
@@ -43,37 +53,36 @@ def measure(setting: SculptorSetting) -> dict[str, Any]:
 
 
 def model(
-    setting: SculptorSetting, part: LanguageModelPart, folder: Path, work: tuple[int, int, int]
+    setting: SculptorSetting, part: LanguageModelPart, folder: Path, full: Work
 ) -> dict[str, list[dict[str, Any]]]:
     """Speed, exactness and memory of one."""
     runner.importable()
     torch.set_num_threads(THREADS)
     file = folder / part.stage.spec.file_name(part.precisions[0])
+    work = setting.pick(full, _QUICK)
     setting.tell(f"{part.role}, {file.parent.parent.name}")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        memory = pool.apply(kept, (file, first(part, setting.pick(work, _QUICK)[0])))
+        memory = pool.apply(kept, (file, first(part, work.length)))
     return {
-        "rows": speeds(setting, part, file, setting.pick(work, _QUICK)),
+        "rows": speeds(setting, part, file, work),
         "exactness": [{"largest_difference": exactness(part, file)}],
         "memory": [memory],
     }
 
 
-def speeds(
-    setting: SculptorSetting, part: LanguageModelPart, file: Path, work: tuple[int, int, int]
-) -> list[dict[str, Any]]:
+def speeds(setting: SculptorSetting, part: LanguageModelPart, file: Path, work: Work) -> list[dict[str, Any]]:
     """Medians of turns of both ways, for each number of rows."""
     from lm_graph import Graph
 
-    length, codes, turns = work
-    known = runner.settings(part, PLAIN, max(BATCHES))
+    length, codes = work.length, work.codes
+    known = runner.settings(part, PLAIN, max(work.batches))
     rows = []
     with runner.scheduler(Graph(session(file), known), known) as running:
-        for batch in setting.pick(BATCHES, BATCHES[:2]):
+        for batch in work.batches:
             setting.tell(f"{part.role}, {batch} at once")
             given = runner.prompts(known.first_code, batch, length)
             taken: dict[str, list[float]] = {"first": [], "runner": [], "eager": []}
-            for _ in range(turns):
+            for _ in range(work.turns):
                 first_code, rest = runner.generated(running, given, codes)
                 taken["first"].append(first_code)
                 taken["runner"].append(rest / (codes - 1))
