@@ -31,11 +31,11 @@ def table(precision: Precision, rows: Iterable[Row], losses: Mapping[str, Loss])
 
 
 def _against_reference(rows: Iterable[Row]) -> Iterator[str]:
-    yield f"{'stage':<12}{'array':<20}{'module':>10}{'onnx':>10}{'allowed':>10}{'dB':>8}"
+    yield f"{'stage':<16}{'array':<36}{'module':>10}{'onnx':>10}{'allowed':>10}{'dB':>8}"
     for row in rows:
         errors = f"{row.module_error:>10.1e}{row.onnx_error:>10.1e}{row.tolerance:>10.1e}"
         mark = "" if row.passed else "  FAILED"
-        yield f"{row.stage:<12}{row.array:<20}{errors}{min(row.signal_to_noise_db, 999):>8.1f}{mark}"
+        yield f"{row.stage:<16}{row.array:<36}{errors}{min(row.signal_to_noise_db, 999):>8.1f}{mark}"
 
 
 def _against_float32(precision: Precision, losses: Mapping[str, Loss]) -> Iterator[str]:
@@ -43,4 +43,4 @@ def _against_float32(precision: Precision, losses: Mapping[str, Loss]) -> Iterat
         yield f"\n{precision.value} against the float32 graph"
     for role, loss in losses.items():
         error = "" if loss.largest_error is None else f", largest error {loss.largest_error:.1e}"
-        yield f"{role:<12}{loss.signal_to_noise_db:.1f} dB of {loss.least_signal_to_noise_db} dB{error}"
+        yield f"{role:<16}{loss.signal_to_noise_db:.1f} dB of {loss.least_signal_to_noise_db} dB{error}"

@@ -106,7 +106,7 @@ def verify_flow(chain: Chain, expected: Arrays, look_ahead: int, tolerance: floa
             (0, TOKENS.maximum, "mu", "mel"),
             (look_ahead, _CHUNK, "mu_streaming", "mel_streaming_not_final"),
         ):
-            inputs = _tokens(expected, held, chunk, together=bool(item))
+            inputs = reference_tokens(expected, held, chunk, together=bool(item))
             pair = _pair(both(*encoder, _of(encoder[0], inputs)), "features", item, expected[mu].shape[1])
             rows.append(compare(_ENCODER, mu + suffix, pair, expected[mu], tolerance))
             target = expected[mel].transpose(0, 2, 1)
@@ -127,7 +127,7 @@ def _of(stage: Stage, inputs: Arrays) -> Arrays:
     return {tensor.name: inputs[tensor.name] for tensor in stage.spec.inputs}
 
 
-def _tokens(expected: Arrays, held: int, chunk: int, *, together: bool) -> Arrays:
+def reference_tokens(expected: Arrays, held: int, chunk: int, *, together: bool) -> Arrays:
     """The served stage's inputs: the reference alone, or as the second of three items."""
     tokens = np.concatenate([expected["prompt_token"], expected["token"]], axis=1).astype(np.int32)
     prompt = expected["prompt_feat"].astype(np.float32)
