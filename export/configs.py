@@ -35,6 +35,16 @@ def render(config: pb.ModelConfig) -> str:
     return _HEADER + text_format.MessageToString(config, as_utf8=True)
 
 
+def read(path: Path) -> pb.ModelConfig:
+    """What a `config.pbtxt` says. Raises `ExportError`."""
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), pb.ModelConfig())
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, text_format.ParseError) as error:
+        raise ExportError(f"{path} is no model's config: export the voice again") from error
+
+
 def declare(config: pb.ModelConfig, inputs: Iterable[TensorSpec], outputs: Iterable[TensorSpec]) -> None:
     """Add inputs and outputs to a config."""
     for tensor in inputs:
@@ -149,17 +159,15 @@ class Step:
     @classmethod
     def read(cls, path: Path) -> Step:
         """The step that the model of a `config.pbtxt` is. Raises `ExportError`."""
-        try:
-            return cls.parse(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
-        except text_format.ParseError as error:
-            raise ExportError(f"{path} is no model's config: export the voice again") from error
+        return cls._of_config(read(path))
 
     @classmethod
     def parse(cls, text: str) -> Step:
         """The step that the model of a config is. Raises `text_format.ParseError`."""
-        config = text_format.Parse(text, pb.ModelConfig())
+        return cls._of_config(text_format.Parse(text, pb.ModelConfig()))
+
+    @classmethod
+    def _of_config(cls, config: pb.ModelConfig) -> Step:
         return cls(config.name, tuple(t.name for t in config.input), tuple(t.name for t in config.output))
 
 

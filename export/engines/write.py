@@ -44,7 +44,8 @@ def write_engines(
 ) -> None:
     """Build the plans of the voices' stages for a hardware profile, and write the configs that serve by them.
 
-    A stage stays ONNX that is for the CPU (the style) or is computed in int8. Plans for another profile are taken away:
+    A stage stays ONNX that is for the CPU (the style) or is computed in int8, and a model stays as it is that is no
+    stage (a language model). Plans for another profile are taken away:
     a repository has those of one machine. Raises `ExportError`, and the repository is then as it was before.
     """
     known = sorted(path.parent.name for path in repository.glob(f"*/{VOICE}"))
@@ -72,6 +73,10 @@ def _write_stage(
     report: Callable[[str], None],
 ) -> None:
     model = f"{voice}_{role}"
+    config = configs.read(change.repository / model / "config.pbtxt")
+    if config.backend != "onnxruntime" or not config.max_batch_size:
+        report(f"{model} stays as it is: it is not one run of one graph for a batch")
+        return
     folder = change.repository / model / "1"
     spec, exported = _manifest(folder / forms.MANIFEST)
     file = spec.file_name(profile.precision)
@@ -108,8 +113,8 @@ def _write_stage(
         build_seconds=seconds,
     )
     change.write_text(Path(model, "1", plans.FILE_NAME), plan.text())
-    config = Path(model, "configs", f"{profile.name}{plans.SUFFIX}.pbtxt")
-    change.write_text(config, configs.render(configs.planned_stage(voice, spec, profile)))
+    served = Path(model, "configs", f"{profile.name}{plans.SUFFIX}.pbtxt")
+    change.write_text(served, configs.render(configs.planned_stage(voice, spec, profile)))
     report(f"built {model}: {len(data) / 1e6:.1f} MB in {seconds} s")
 
 
