@@ -41,7 +41,7 @@ def export_stage(stage: Stage, folder: Path, spoken: Arrays | None = None) -> Ac
     `TOLERANCE`, or loses too much in a lower precision.
     """
     spec = stage.spec
-    exact = _traced(stage)
+    exact = traced(stage)
     error = _largest_difference(stage, exact)
     if not error <= TOLERANCE:
         raise SpecError(f"the ONNX graph of {spec.role} differs from its module by {error:.1e}, more than {TOLERANCE}")
@@ -69,7 +69,7 @@ _LOWER: dict[Precision, Callable[[Stage, onnx.ModelProto, Arrays | None], tuple[
 }
 
 
-def _traced(stage: Stage) -> onnx.ModelProto:
+def traced(stage: Stage) -> onnx.ModelProto:
     """The float32 graph with the names and dynamic axes of the specification. Raises `SpecError`."""
     spec = stage.spec
     generator = np.random.default_rng(0)
