@@ -16,7 +16,8 @@ from export.families.sculptor.tokenizers import read_llama, speech_codes
 from export.families.sculptor.untrained_language import Weights
 from export.families.sculptor.untrained_llasa import write_llasa
 from export.families.sculptor.untrained_sizes import llasa_sizes
-from export.onnx_export import export_stage
+from export.graph_files import save
+from export.onnx_export import traced
 
 # The module and a graph of it at the same time, each in float32, and what the exporter needs for a moment.
 LEAST_GIB = 17.0
@@ -38,7 +39,7 @@ def measure(setting: SculptorSetting) -> dict[str, Any]:
     tokenizer = read_llama(folder / "checkpoint")
     part = llasa.part(folder / "checkpoint", speech_codes(tokenizer), tokenizer.rows).only(())
     shutil.rmtree(folder / "checkpoint")
-    export_stage(part.stage, folder / "llasa_1b" / "1")
+    save(traced(part.stage), folder / "llasa_1b" / "1" / "model.onnx")
     about = {"size": "1b", "model": part.role}
     found = tokens.model(setting, part, folder / "llasa_1b" / "1", WORK)
     shutil.rmtree(folder)

@@ -17,6 +17,8 @@ from export.families.sculptor.untrained_language import Weights
 from export.families.sculptor.untrained_llasa import write_llasa
 from export.families.sculptor.untrained_sizes import Size, cosyvoice_sizes, llasa_sizes, xcodec2_sizes
 from export.families.sculptor.untrained_xcodec2 import write_xcodec2
+from export.graph_files import save
+from export.onnx_export import traced
 from export.repository import write_voice
 from export.specs import Precision
 
@@ -69,23 +71,31 @@ class Made:
 def make(setting: SculptorSetting, size: str) -> Made:
     """Write a checkpoint of that size into an empty folder, and export it in float32.
 
-    The full one is xcodec2 and CosyVoice2-0.5B: LLaSA has a section of its own, and needs more memory than most have.
+    The full one is xcodec2 and CosyVoice2-0.5B, as graphs alone: it is not served, the exporter's checks in float64
+    take minutes, and LLaSA has a section of its own.
     """
     folder = setting.work / size
     shutil.rmtree(folder, ignore_errors=True)
     repository = folder / "model_repository"
-    shutil.copytree(setting.repository, repository, ignore=shutil.ignore_patterns("__pycache__", ".export-*"))
     setting.tell(f"exporting a voice of random weights, {size}")
     begin = time.perf_counter()
     checkpoint = folder / "checkpoint"
-    checkpoint.mkdir()
+    checkpoint.mkdir(parents=True)
     known: Size = "full" if size == "full" else "small"
     write_llasa(checkpoint / "llasa", llasa_sizes("small", "1b"), Weights(0), TAGS)
     write_xcodec2(checkpoint / "xcodec2", xcodec2_sizes(known), Weights(1))
     write_cosyvoice(checkpoint / "cosyvoice2", cosyvoice_sizes(known), Weights(2))
     bundle = sculptor.bundle(checkpoint, _NAME, Choice()).only(())
     if size == "full":
-        bundle = replace(bundle, parts=tuple(part for part in bundle.parts if part.role != LLASA))
-    write_voice(bundle, repository, lambda _: None)
+        bundle = replace(bundle, parts=tuple(part for part in bundle.parts if part.role == LM))
+    made = Made(size, bundle, repository, 0.0)
+    if size == "full":
+        for stage in (*bundle.stages, made.language_model(LM).stage):
+            setting.tell(f"exporting {stage.spec.role}")
+            save(traced(stage), made.file(stage))
+    else:
+        ignored = shutil.ignore_patterns("__pycache__", ".export-*")
+        shutil.copytree(setting.repository, repository, ignore=ignored)
+        write_voice(bundle, repository, lambda _: None)
     shutil.rmtree(checkpoint)
-    return Made(size, bundle, repository, time.perf_counter() - begin)
+    return replace(made, seconds=time.perf_counter() - begin)
