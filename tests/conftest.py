@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,25 @@ def service(repository: Path) -> Iterator[TritonServer]:
     """A real server on free loopback ports, which has spoken before the first test sees it."""
     with TritonServer(ServerOptions(repository)) as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A voice as the command made it: its checkpoint, and a repository with nothing but it."""
+
+    checkpoint: Path
+    repository: Path
+
+
+@pytest.fixture(scope="session")
+def sculptor(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The designed voice `lily`, small and never trained, written and exported by the commands."""
+    folder = tmp_path_factory.mktemp("lily")
+    made = Exported(folder / "checkpoint", folder / "repository")
+    source = ("--checkpoint", str(made.checkpoint), "--name", "lily", "--repository", str(made.repository))
+    for command in (
+        ("untrained", "sculptor", "--small", "--seed", "1", "--out", str(made.checkpoint)),
+        ("voice", "sculptor", *source),
+    ):
+        subprocess.run([sys.executable, "-m", "export", *command], capture_output=True, check=True)
+    return made

@@ -158,6 +158,17 @@ def test_a_vocoder_of_another_hop_does_not_belong_to_the_flow(checkpoint: Path) 
     refused(checkpoint, "the flow means 480, the vocoder makes 800")
 
 
+def test_parts_of_other_sample_rates_are_not_mixed(checkpoint: Path) -> None:
+    path = checkpoint / YAML
+    whole = path.read_text()
+    path.write_text(whole.replace("sample_rate: 24000", "sample_rate: 22050"))
+    refused(checkpoint, "sample_rate is 22050, not 24000")
+    path.write_text(whole)
+    dimensions = {"hidden_dim": 64, "depth": 1, "heads": 1, "vq_dim": 64, "hop_length": 320, "levels": [4] * 8}
+    (checkpoint / XCODEC2 / "dims.json").write_text(json.dumps(dimensions | {"sample_rate": 24000}))
+    refused(checkpoint, "sample_rate is 24000, not 16000")
+
+
 def test_a_language_model_of_another_width_than_its_config_is_told(checkpoint: Path) -> None:
     change(checkpoint / COSYVOICE / "CosyVoice-BlankEN" / "config.json", lambda config: config.update(hidden_size=32))
     refused(checkpoint, "32")

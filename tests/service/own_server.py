@@ -59,13 +59,13 @@ class Copy:
             text = known.sub(rf'\g<1>"{value}"', text)
         file.write_text(text, "utf-8")
 
-    def add_voice(self, name: str) -> None:
-        """The demo voice once more, by another name."""
-        for model in sorted(self.folder.glob(f"{VOICE}*")):
-            made = self.folder / model.name.replace(VOICE, name, 1)
+    def add_voice(self, name: str, of: str = VOICE) -> None:
+        """A voice once more, by another name."""
+        for model in sorted(self.folder.glob(f"{of}*")):
+            made = self.folder / model.name.replace(of, name, 1)
             shutil.copytree(model, made, copy_function=_copy)
-            for file in (*made.rglob("*.pbtxt"), *made.rglob("voice.json")):
-                file.write_text(file.read_text("utf-8").replace(f'"{VOICE}', f'"{name}'), "utf-8")
+            for file in (*made.rglob("*.pbtxt"), *made.rglob("voice.json"), *made.rglob("design.json")):
+                file.write_text(file.read_text("utf-8").replace(f'"{of}', f'"{name}'), "utf-8")
 
     def serve_float32(self) -> None:
         """Have every stage of the demo voice served in float32, whatever the profile asks for."""
