@@ -88,7 +88,7 @@ def measure_sculptor(
     ] = None,
     size: Annotated[list[str] | None, typer.Option(help="small or full, may be repeated; both by default.")] = None,
 ) -> None:
-    """A designed voice of random weights: stages, language models and the real server. Ten minutes, 12 GB of memory."""
+    """A designed voice of random weights: stages, language models and the real server. A quarter of an hour."""
     from bench.sculptor import run  # which needs what exports voices
 
     raise typer.Exit(run.command(REPOSITORY, json_file, size or [], only or [], quick=quick, kept=SCULPTOR))

@@ -24,8 +24,8 @@ from bench.setting import Section
 from export.bundle import Arrays, Stage
 
 FLOW, HIFT, XCODEC2 = "flow", "hift", "xcodec2"
-# Runs of each way, after one that does not count; a run of the full flow takes a quarter of a minute.
-RUNS = {"small": 10, "full": 2}
+# Runs of each way, and those before that do not count; a run of the full flow takes a quarter of a minute.
+RUNS = {"small": (10, 1), "full": (2, 0)}
 BATCHES = {"small": (1, 4), "full": (1,)}
 # No two are alike.
 RAGGED = {
@@ -48,7 +48,7 @@ def measure(setting: SculptorSetting) -> dict[str, Any]:
             pieces = [piece] * batch
             for role, given in (alone if batch == 1 else chain(made, pieces)).items():
                 setting.tell(f"{size}, {role}, batch {batch}")
-                taken = against_eager(made, role, given, setting.pick(RUNS[size], 1))
+                taken = against_eager(made, role, given, *setting.pick(RUNS[size], (1, 0)))
                 audio = sum(piece.seconds for piece in pieces)
                 rows.append({"size": size, "stage": role, "batch": batch, "audio_seconds": audio, "seconds": taken})
         setting.tell(f"{size}, ragged batches")
@@ -84,12 +84,12 @@ def answer(graph: onnxruntime.InferenceSession, given: Arrays) -> Any:
     return found
 
 
-def against_eager(made: Made, role: str, given: Arrays, runs: int) -> dict[str, float]:
+def against_eager(made: Made, role: str, given: Arrays, runs: int, warming: int) -> dict[str, float]:
     """Seconds of a run of the graph and of the module, with all cores each."""
     torch.set_num_threads(THREADS)
     stage = made.stage(role)
     ways = {"onnx": partial(answer, session(made.file(stage)), given), "eager": partial(_eager, stage, given)}
-    return medians(ways, runs, warming=1)
+    return medians(ways, runs, warming)
 
 
 def _eager(stage: Stage, given: Arrays) -> object:
