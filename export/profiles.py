@@ -77,6 +77,11 @@ class Profile:
     recover_seconds: float
     base: Profile | None = None
 
+    @property
+    def gpu(self) -> bool:
+        """Whether it is for a machine with a GPU."""
+        return (self.base or self).name != "cpu"
+
     def serving(self, kind: StageKind) -> Serving:
         """The values for the stages of one kind."""
         value: Serving = getattr(self, kind.value)

@@ -43,7 +43,8 @@ class StageKind(str, Enum):
     VOCODER = "vocoder"
 
 
-_KINDS = {kind.value: kind for kind in StageKind} | {"flow": StageKind.DECODER}
+# Of other roles, those that are served as one of these kinds is.
+_KINDS = {kind.value: kind for kind in StageKind} | {"flow": StageKind.DECODER, "xcodec2": StageKind.ENCODER}
 
 
 @dataclass(frozen=True)

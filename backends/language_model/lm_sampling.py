@@ -80,13 +80,16 @@ class Ras:
     ) -> int:
         """As `Sampler` says."""
         scores = logits.astype(np.float64)
+        shares = _softmax(scores)
+        nucleus = self.candidates(shares)
         for _ in range(_TRIALS):
-            drawn = self._draw(_softmax(scores), new, rng)
+            drawn = self._draw(shares, nucleus, new, rng)
             if ends or drawn < self.codes:
                 return drawn
         # Upstream fails here; nearly all that it would draw is an end.
         scores[self.codes :] = -np.inf
-        return self._draw(_softmax(scores), new, rng)
+        shares = _softmax(scores)
+        return self._draw(shares, self.candidates(shares), new, rng)
 
     def candidates(self, shares: Floats) -> tuple[Codes, Floats]:
         """The nucleus, the likeliest first: as many as have `top_p` together, or `top_k`; and their probabilities."""
@@ -99,9 +102,9 @@ class Ras:
         kept = best[before < settings.top_p]
         return kept, shares[kept]
 
-    def _draw(self, shares: Floats, new: Sequence[int], rng: np.random.Generator) -> int:
+    def _draw(self, shares: Floats, nucleus: tuple[Codes, Floats], new: Sequence[int], rng: np.random.Generator) -> int:
         settings = self.settings
-        kept, weights = self.candidates(shares)
+        kept, weights = nucleus
         drawn = int(kept[_choose(weights, rng)])
         # A window of 0 is the whole list, as Python's slices have it.
         if list(new[-settings.window :]).count(drawn) >= settings.window * settings.tau:

@@ -11,7 +11,7 @@ from export.engines import library
 from export.engines.builder import BuildOptions
 from export.engines.write import TIMING_CACHE, Workshop, write_engines
 from export.errors import EngineError, ExportError
-from export.profile_values import PLAIN, PROFILES
+from export.profile_values import PROFILES
 from export.profiles import Profile
 from export.terminal import one_line_errors, report
 from server import hardware
@@ -69,7 +69,7 @@ def _card() -> Gpu:
 
 def _profile(name: str, gpu: Gpu) -> Profile:
     chosen = hardware.choose([gpu], PROFILES).profile if name == "auto" else name
-    if chosen not in PROFILES or chosen == PLAIN.name:
-        known = ", ".join(known for known in PROFILES if known != PLAIN.name)
+    if chosen not in PROFILES or not PROFILES[chosen].gpu:
+        known = ", ".join(profile.name for profile in PROFILES.values() if profile.gpu)
         raise EngineError(f"the profile '{chosen}' is not a GPU's: choose one of {known} with --profile")
     return PROFILES[chosen]

@@ -173,7 +173,7 @@ def test_a_repository_that_is_changed_by_somebody_else_is_left_alone(repository)
 
 
 @pytest.mark.parametrize("role", ["encoder", "decoder", "melgan"])
-@pytest.mark.parametrize("profile", [p for p in PROFILES.values() if p.name != "cpu"], ids=lambda p: p.name)
+@pytest.mark.parametrize("profile", [p for p in PROFILES.values() if p.gpu], ids=lambda p: p.name)
 def test_the_form_with_a_plan_differs_from_the_onnx_form_in_what_runs_it_only(profile, role):
     onnx, plan = (form("demo", SPECS[role], profile) for form in (configs.stage, configs.planned_stage))
     assert (plan.backend, plan.platform, plan.default_model_filename) == ("tensorrt", "tensorrt_plan", "model.plan")
@@ -265,7 +265,7 @@ def test_the_command_is_for_one_kind_of_card(repository, monkeypatch, capsys):
     assert "here are NVIDIA H100 80GB HBM3 and NVIDIA L4" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("profile", ["cpu", "toaster"])
+@pytest.mark.parametrize("profile", ["cpu", "amx", "toaster"])
 def test_the_command_builds_for_a_gpus_profile(repository, monkeypatch, capsys, profile):
     monkeypatch.setattr(library, "load", lambda: trt)
     monkeypatch.setattr("server.hardware.detect", lambda: [CARD])

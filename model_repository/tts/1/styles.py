@@ -78,7 +78,7 @@ def unsupported(style: str, voice: str) -> dict[str, str]:
 def undesigned(attributes: Mapping[str, str], voice: str) -> dict[str, str]:
     """The notice for a voice that cannot be designed by attributes."""
     named = ", ".join(attributes)[:80]
-    message = f"the voice '{voice}' is as it was recorded: the attributes {named} were left out"
+    message = f"the voice '{voice}' is as it was recorded: what was asked of its {named} was left out"
     return {"kind": "style", "text": named[:40], "message": message}
 
 
