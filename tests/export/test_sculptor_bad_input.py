@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from export.bundle import Choice
 from export.errors import CheckpointError
 from export.families import sculptor
 from export.families.sculptor.cosyvoice_config import CosyVoiceConfig
-from export.families.sculptor.untrained import write_untrained
 from export.families.sculptor.untrained_language import Weights
 from export.families.sculptor.untrained_modules import flow_weights, hift_weights
 
@@ -28,17 +26,9 @@ GRAPHS = [f"{COSYVOICE}/campplus.onnx", f"{COSYVOICE}/speech_tokenizer_v2.onnx"]
 YAML = f"{COSYVOICE}/cosyvoice2.yaml"
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("written") / "checkpoint"
-    write_untrained(folder, seed=1, size="small")
-    return folder
-
-
 @pytest.fixture
-def checkpoint(written: Path, tmp_path: Path) -> Path:
-    """A copy of it to spoil."""
-    return shutil.copytree(written, tmp_path / "checkpoint")
+def checkpoint(spoilable: Path) -> Path:
+    return spoilable
 
 
 def change(path: Path, edit: Callable[[Any], None]) -> None:
@@ -184,14 +174,14 @@ def test_a_llasa_without_its_marks_is_none(checkpoint: Path) -> None:
     refused(checkpoint, r"has no <\|SPEECH_GENERATION_START\|>")
 
 
-def test_a_voice_of_a_folder_that_has_one_is_not_asked_for_by_name(written: Path) -> None:
+def test_a_voice_of_a_folder_that_has_one_is_not_asked_for_by_name(small_sculptor: Path) -> None:
     with pytest.raises(CheckpointError, match="leave --from-voice out"):
-        sculptor.bundle(written, "lily", Choice(voice="lily"))
+        sculptor.bundle(small_sculptor, "lily", Choice(voice="lily"))
 
 
-def test_emotions_are_those_of_the_tags(written: Path) -> None:
-    assert sculptor.bundle(written, "lily", Choice()).voice.emotions[:2] == ("neutral", "happy")
-    chosen = sculptor.bundle(written, "lily", Choice(emotions=("neutral", "sad"))).voice
+def test_emotions_are_those_of_the_tags(small_sculptor: Path) -> None:
+    assert sculptor.bundle(small_sculptor, "lily", Choice()).voice.emotions[:2] == ("neutral", "happy")
+    chosen = sculptor.bundle(small_sculptor, "lily", Choice(emotions=("neutral", "sad"))).voice
     assert chosen.emotions == ("neutral", "sad")
     with pytest.raises(CheckpointError, match=r"knows no emotion furious: .*neutral, happy"):
-        sculptor.bundle(written, "lily", Choice(emotions=("furious",)))
+        sculptor.bundle(small_sculptor, "lily", Choice(emotions=("furious",)))

@@ -10,20 +10,11 @@ import pytest
 
 from export.errors import CheckpointError
 from export.families.sculptor.folder import find
-from export.families.sculptor.untrained import write_untrained
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("written") / "checkpoint"
-    write_untrained(folder, seed=1, size="small")
-    return folder
 
 
 @pytest.fixture
-def checkpoint(written: Path, tmp_path: Path) -> Path:
-    """A copy of it to spoil."""
-    return shutil.copytree(written, tmp_path / "checkpoint")
+def checkpoint(spoilable: Path) -> Path:
+    return spoilable
 
 
 def test_the_parts_are_found_whatever_their_folders_are_called(checkpoint: Path) -> None:
@@ -39,9 +30,9 @@ def test_the_parts_are_found_whatever_their_folders_are_called(checkpoint: Path)
     assert [path.name for path in after.sources] == before
 
 
-def test_every_file_that_is_read_is_a_source(written: Path) -> None:
-    inside = {path.relative_to(written).as_posix() for path in find(written).sources}
-    assert inside == {path.relative_to(written).as_posix() for path in written.rglob("*") if path.is_file()}
+def test_every_file_that_is_read_is_a_source(small_sculptor: Path) -> None:
+    files = {path for path in small_sculptor.rglob("*") if path.is_file()}
+    assert set(find(small_sculptor).sources) == files
 
 
 def test_weights_in_several_files_are_sources_with_their_index(checkpoint: Path) -> None:
