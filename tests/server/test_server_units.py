@@ -65,7 +65,9 @@ def test_a_server_that_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch:
 def test_the_backends_are_copied_complete_and_executable(tmp_path: Path) -> None:
     target = tmp_path / "backends"
     made = assemble.assemble(find.in_wheel(), target)
-    assert {path.name for path in target.iterdir()} == {"python", "onnxruntime"}
+    assert {path.name for path in target.iterdir()} == {"python", "onnxruntime", "language_model", "voice_design"}
+    # Triton follows no link out of a backend's folder.
+    assert not any(path.is_symlink() for path in target.rglob("*"))
     stub = target / "python" / assemble.STUB
     assert os.access(stub, os.X_OK)
     assert not stub.is_symlink()
