@@ -69,7 +69,10 @@ class TritonPythonModel:
             return _units(self._speaking.block(block, None if style is None else style.as_numpy().tolist()))
         ask = _ask(request)
         if "plan" in wanted:
-            return [_strings("plan", self._speaking.plan(ask))]
+            plan = self._speaking.plan(ask)
+            # Most texts are of one block, which then needs no call of its own.
+            units = _units(self._speaking.block(plan[0], None)) if "units" in wanted and len(plan) == 1 else []
+            return [_strings("plan", plan), *units]
         return _units(self._speaking.whole(ask))
 
 

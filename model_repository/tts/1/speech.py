@@ -106,14 +106,17 @@ class Speech:
         Raises `FrontDoorError`s and whatever the stages raise.
         """
         request = self._request
-        blocks = [json.loads(block) | {"json": block} for block in self._stages.plan(request.text, request.options)]
+        # A style's vector must be there before the clauses that it changes.
+        alone = request.style is None and not request.start.block
+        plan, clauses = self._stages.plan(request.text, request.options, clauses=alone)
+        blocks = [json.loads(block) | {"json": block} for block in plan]
         voiced = [block for block in blocks if "voice" in block]
         if not voiced:
             raise RequestError("text has nothing to say: it holds breaks only; give some text between them")
         timeline = Timeline(voiced[0]["sample_rate"], len(request.text), request.start)
         heard = request.start.block > 0
         refusal: _Refused | None = None
-        with closing(ahead(self._items(blocks), self._executor)) as items, closing(self._sculptor):
+        with closing(ahead(self._items(blocks, clauses), self._executor)) as items, closing(self._sculptor):
             for item in items:
                 if isinstance(item, _Silence):
                     timeline.rest(item.seconds, item.marks, item.characters)
@@ -131,8 +134,8 @@ class Speech:
             raise TextRefusedError(refusal.notices[0]["message"])
         yield from timeline.rest_of_it()
 
-    def _items(self, blocks: list[dict[str, Any]]) -> Iterator[Item]:
-        """What there is to speak, each clause up to its spectrogram."""
+    def _items(self, blocks: list[dict[str, Any]], only: list[Clause] | None) -> Iterator[Item]:
+        """What there is to speak, each clause up to its spectrogram; `only` are the clauses of a single block."""
         for at, block in enumerate(blocks[self._request.start.block :], start=self._request.start.block):
             if "voice" not in block:
                 yield _Silence(float(block["silence"]), list(block.get("marks", ())), int(block["characters"]))
@@ -144,7 +147,7 @@ class Speech:
             else:
                 style, notices = self._style(block)
             try:
-                clauses = self._stages.clauses(block["json"], style)
+                clauses = self._stages.clauses(block["json"], style) if only is None else only
             except TextRefusedError as error:
                 # One paragraph without a sayable character must not end a book: it is reported with what follows.
                 text = str(block.get("text", ""))[:40]

@@ -92,12 +92,16 @@ class Stages:
         self.models = models
         self.batching = batching
 
-    def plan(self, text: str, options: Arrays) -> list[str]:
-        """The blocks of a text, JSON each. Raises `RefusedError` and `TextRefusedError`."""
+    def plan(self, text: str, options: Arrays, *, clauses: bool) -> tuple[list[str], list[Clause] | None]:
+        """The blocks of a text, JSON each; and, where its `clauses` are wanted and it is one block, those as well.
+
+        Raises `RefusedError` and `TextRefusedError`.
+        """
         inputs = {"TEXT": _strings(text)} | options
-        answer = self.models("text_frontend", inputs, ("problem", "plan"))
+        answer = self.models("text_frontend", inputs, ("plan", *_FRONT) if clauses else ("plan", "problem"))
         _check(answer)
-        return [block.decode("utf-8") for block in answer["plan"]]
+        blocks = [block.decode("utf-8") for block in answer["plan"]]
+        return blocks, self._clauses(answer) if "clauses" in answer else None
 
     def clauses(self, block: str, style: npt.NDArray[np.float32] | None) -> list[Clause]:
         """The clauses of a block. Raises `RefusedError` and `TextRefusedError`."""
@@ -106,7 +110,7 @@ class Stages:
             inputs["style"] = style
         answer = self.models("text_frontend", inputs, _FRONT)
         _check(answer)
-        return [self._clause(answer, i) for i in range(len(answer["clauses"]))]
+        return self._clauses(answer)
 
     def style(self, model: str, points: npt.NDArray[np.int32]) -> StyleVector:
         """An instruction's style vector; points [1, L] are its code points."""
@@ -151,6 +155,9 @@ class Stages:
         timings = np.array([[json.dumps(about, ensure_ascii=False)]], dtype=np.object_)
         inputs = {"audio": audio, "timings": timings, "energy": clause.energy}
         return self.models("postprocess", inputs, ("AUDIO",))["AUDIO"]
+
+    def _clauses(self, answer: Arrays) -> list[Clause]:
+        return [self._clause(answer, i) for i in range(len(answer["clauses"]))]
 
     def _clause(self, answer: Arrays, i: int) -> Clause:
         row = slice(i, i + 1)
