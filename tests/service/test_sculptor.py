@@ -7,12 +7,15 @@ the sound is as it is for a real one.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +31,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
 from client import InvalidRequest, ServiceFailed
+from server import stubs
 
 VOICE = "lily"
 SHARED = ("tts", "text_frontend", "aligner", "postprocess")
@@ -193,13 +197,34 @@ def test_a_preset_is_its_instruction_and_was_designed_before_it_was_asked_for(fr
     assert counts.cached() == (hits + 2, misses)
 
 
+@contextmanager
+def as_slow_as_a_large_one(front, model):
+    """This model's process has the processor for a tenth of the time: a real language model is not faster."""
+    (process,) = (stub for stub in stubs.living(front.server.pid).values() if stub.model == model)
+    over = threading.Event()
+
+    def hold_up():
+        while not over.wait(0.002):
+            os.kill(process.pid, signal.SIGSTOP)
+            time.sleep(0.018)
+            os.kill(process.pid, signal.SIGCONT)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold_up)
+        try:
+            yield
+        finally:
+            over.set()
+
+
 def test_audio_comes_while_the_language_model_is_still_writing(front, counts):
     speak(front)  # designed before
     codes, pieces = written(front, "codes"), written(front, "prompts")
-    stream = front.synthesizer.stream(SENTENCE, voice=VOICE, style=STYLE, quality="high")
-    chunks = [next(stream)]
-    there = written(front, "codes") - codes
-    chunks += stream
+    with as_slow_as_a_large_one(front, f"{VOICE}_lm"):
+        stream = front.synthesizer.stream(SENTENCE, voice=VOICE, style=STYLE, quality="high")
+        chunks = [next(stream)]
+        there = written(front, "codes") - codes
+        chunks += stream
     assert written(front, "prompts") - pieces == 1
     assert there < 0.9 * (written(front, "codes") - codes), "the language model had ended before there was audio"
     streamed = np.concatenate([chunk.samples for chunk in chunks])
