@@ -14,7 +14,7 @@ from torch import nn
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export.change import Change
-from export.errors import ExportError
+from export.errors import CheckpointError, ExportError, listed
 from export.profiles import Profile
 from export.specs import Precision, StageSpec
 from export.voice import Symbols, Voice
@@ -143,3 +143,18 @@ class Choice:
 
     voice: str | None = None
     emotions: tuple[str, ...] | None = None
+
+    def offered(self, known: tuple[str, ...]) -> tuple[str, ...]:
+        """The emotions of a voice that knows these, the default one first: those chosen, or else all.
+
+        Raises `CheckpointError` for one that it does not know.
+        """
+        if self.emotions is None:
+            return known
+        if unknown := [name for name in self.emotions if name not in known]:
+            raise CheckpointError(
+                f"the voice knows no emotion {listed(unknown, 60)}: it must be of {listed(known, 200)}"
+            )
+        if not self.emotions:
+            raise CheckpointError("--emotions names none: leave it out, or name those that the voice is to offer")
+        return tuple(dict.fromkeys(self.emotions))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from export.bundle import Choice
-from export.errors import ExportError, listed
 from export.families.sambert.stages import HIFIGAN
 from export.families.sambert.voice import SambertVoice
 from export.mel import kantts_format
@@ -19,21 +18,14 @@ _PREFIX = "emotion_"
 NEUTRAL = "neutral"
 
 
-def emotions(symbols: Mapping[str, int], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The emotions that a voice offers, the default one first: those `wanted`, or all that have a name.
+def emotions(symbols: Mapping[str, int]) -> tuple[str, ...]:
+    """The emotions that have a name among the symbols of the feature `emo_category`, the default one first.
 
-    A checkpoint has a row for every emotion of its table, whether it was trained on it or not. `symbols` are those of
-    the feature `emo_category`. Raises `ExportError` for one that the table does not have.
+    A checkpoint has a row for every emotion of its table, whether it was trained on it or not.
     """
     names = [name.removeprefix(_PREFIX) for name in symbols if name.startswith(_PREFIX)]
     named = [name for name in names if name != "none" and not name.startswith("placeholder")]
-    if wanted is None:
-        return tuple(sorted(named, key=lambda name: name != NEUTRAL))
-    if unknown := [name for name in wanted if name not in named]:
-        raise ExportError(f"the voice knows no emotion {listed(unknown, 60)}: it must be of {listed(named, 200)}")
-    if not wanted:
-        raise ExportError("--emotions names none: leave it out, or name those that the voice was trained on")
-    return tuple(dict.fromkeys(wanted))
+    return tuple(sorted(named, key=lambda name: name != NEUTRAL))
 
 
 def describe(name: str, voice: SambertVoice, vocoder: Vocoder, choice: Choice) -> Voice:
@@ -48,7 +40,7 @@ def describe(name: str, voice: SambertVoice, vocoder: Vocoder, choice: Choice) -
         sample_rate=files.sample_rate,
         hop_length=vocoder.hop_length,
         speakers=tuple(sorted(speakers, key=lambda speaker: speaker != files.default_speaker)),
-        emotions=emotions(voice.symbols["emo_category"], choice.emotions),
+        emotions=choice.offered(emotions(voice.symbols["emo_category"])),
         qualities={"high": HIFIGAN},
         stages=("style", "encoder", "decoder", HIFIGAN),
         style="style",

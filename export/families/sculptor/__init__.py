@@ -10,7 +10,7 @@ from export.bundle import Bundle, Choice
 from export.errors import CheckpointError
 from export.families.sculptor import cosyvoice_lm, foreign, llasa
 from export.families.sculptor.cosyvoice_config import FILE_NAME, CosyVoiceConfig
-from export.families.sculptor.description import DESIGN, Extent, describe, emotions
+from export.families.sculptor.description import DESIGN, EMOTIONS, Extent, describe
 from export.families.sculptor.design import TEXT_TOKENIZER, Designer
 from export.families.sculptor.f0_predictor import REACH
 from export.families.sculptor.flow import load_flow
@@ -28,7 +28,7 @@ def bundle(checkpoint: Path, name: str, choice: Choice) -> Bundle:
     """Load the three checkpoints in a folder as the voice `name`. Raises `ExportError`."""
     if choice.voice is not None:
         raise CheckpointError(f"{checkpoint} has one voice, which is designed in words: leave --from-voice out")
-    offered = emotions(choice.emotions)
+    offered = choice.offered(EMOTIONS)
     folder = find(checkpoint)
     own = folder.cosyvoice
     config = CosyVoiceConfig.read(own / FILE_NAME)

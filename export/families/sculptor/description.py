@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.errors import CheckpointError, listed
 from export.families.sculptor.cosyvoice_config import FRAMES_PER_TOKEN
 from export.families.sculptor.hift_stage import HIFT, MEL
 from export.voice import Design, Generation, Limits, Range, Voice
@@ -31,6 +30,7 @@ _TAG_OF_EMOTION = {
     "disgust": "厌恶",
     "fear": "害怕",
 }
+EMOTIONS = (NEUTRAL, *_TAG_OF_EMOTION)
 DESIGN = Design(
     attributes=ATTRIBUTES,
     tag_of_emotion=_TAG_OF_EMOTION,
@@ -57,21 +57,6 @@ class Extent:
     lead: int
     tail: int
     unsettled: int
-
-
-def emotions(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The emotions of a voice, the default one first: those `wanted`, or all that there is a tag for.
-
-    Raises `CheckpointError` for one that there is none for.
-    """
-    known = (NEUTRAL, *_TAG_OF_EMOTION)
-    if wanted is None:
-        return known
-    if unknown := [name for name in wanted if name not in known]:
-        raise CheckpointError(f"the voice knows no emotion {listed(unknown, 60)}: it must be of {listed(known)}")
-    if not wanted:
-        raise CheckpointError("--emotions names none: leave it out, or name those that the voice is to offer")
-    return tuple(dict.fromkeys(wanted))
 
 
 def describe(name: str, extent: Extent, offered: tuple[str, ...]) -> Voice:
