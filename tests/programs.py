@@ -17,7 +17,10 @@ PACKAGES = {
 
 
 def needed(name: str) -> str:
-    """The program's path. Without it the test is left out on a person's machine, and fails where all has to be tested."""
+    """The program's path.
+
+    Without it the test is left out on a person's machine, and fails where everything has to be tested.
+    """
     path = shutil.which(name)
     if path is None:
         missing = f"{name} is missing: apt install {PACKAGES[name]}"
