@@ -18,6 +18,7 @@ import typer
 from server import hardware, log
 from server import repository as models
 from server.errors import BadRequest, ServerError
+from server.gateway.cli import gateway
 from server.hardware import Choice
 from server.options import ALL, ServerOptions
 from server.probe import synthesize
@@ -27,6 +28,7 @@ from server.watch import Watch
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS_KEPT = 20
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("gateway")(gateway)
 
 
 def run(arguments: list[str] | None = None) -> int:
