@@ -18,6 +18,7 @@ from export.engines.command import engines
 from export.errors import ExportError
 from export.families import fastspeech2, sambert, sculptor
 from export.families.fastspeech2 import demo
+from export.shared_command import shared
 from export.specs import Precision
 from export.terminal import PrecisionOption, one_line_errors, report
 from export.verifications import VERIFICATIONS, Verifiable
@@ -150,5 +151,6 @@ def verify(
 
 
 app.command()(engines)
+app.command()(shared)
 app.command()(vocoder)
 app.add_typer(untrained_command.app, name="untrained")
