@@ -18,13 +18,20 @@ class Server:
         self.asked = []
         self.revived = []
         self.over = False
+        self.witnessed = []
 
     def check(self):
         if self.over:
             raise CancelledError
 
     def caller(self):
-        return Caller(self.infer, self.revive, lambda: 1.0, self.check)
+        return Caller(self.infer, self.revive, lambda: 1.0, self.check, self)
+
+    def died(self, model, through):
+        self.witnessed.append(f"{model} died in {through}")
+
+    def answered(self, model):
+        self.witnessed.append(f"{model} answered")
 
     def revive(self, model, since, check):
         assert (since, check) == (1.0, self.check)
@@ -92,3 +99,12 @@ def test_what_is_dismissed_is_so_for_a_request_that_is_over_and_whatever_comes_o
     server.caller().dismiss("zhi_lm", {"key": 1}, ())
     assert server.asked == [("zhi_lm", {"key": 1})]
     assert server.revived == []
+
+
+def test_it_is_told_who_was_found_dead_and_who_answers():
+    server = Server(INNER, {"x": 1}, "no such shape")
+    caller = server.caller()
+    caller("zhi_vd", {}, ("x",))
+    with pytest.raises(StageError):
+        caller("aligner", {}, ("x",))
+    assert server.witnessed == ["zhi_llasa died in zhi_vd", "zhi_vd answered"]

@@ -138,6 +138,25 @@ def test_limits_are_read_each_time(groups):
     assert sampler.read().host_free == 3 * GB
 
 
+@pytest.mark.parametrize(
+    ("process", "files"),
+    [
+        (
+            "0::/app",
+            {"app": v2("max", 7) | {"memory.events": "oom 9\noom_kill 3"}, ".": {"memory.events": "oom_kill 8"}},
+        ),
+        ("4:memory:/app", {"memory/app": v1(8, 7) | {"memory.oom_control": "under_oom 0\noom_kill 3"}}),
+    ],
+)
+def test_the_processes_that_the_kernel_ended_in_this_group_are_counted(groups, process, files):
+    assert Sampler(Cards(), {}, **groups([process], files)).read().killed == 3
+
+
+def test_where_nobody_counts_them_none_was_ended(groups, tmp_path):
+    assert Sampler(Cards(), {}, **groups(["0::/app"], {"app": v2(8, 7)})).read().killed == 0
+    assert Sampler(Cards(), {}, tmp_path / "none", tmp_path).read().killed == 0
+
+
 def gpu(cards, environment, tmp_path):
     memory = Sampler(cards, environment, tmp_path / "none", tmp_path).read()
     return memory.gpu_free, memory.gpu_used

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Protocol
 
 from errors import StageError, UnavailableError
 from request import Arrays
 
 Infer = Callable[[str, Arrays, tuple[str, ...]], tuple[Arrays, str]]
+
+
+class Witness(Protocol):
+    """Hears which models live; `vitals.Vitals` does."""
+
+    def died(self, model: str, through: str) -> None:
+        """A call of `through` has found `model` dead, which may be the same."""
+
+    def answered(self, model: str) -> None:
+        """A call of `model` has succeeded."""
+
 
 # What Triton says of a model whose process has died, and of one that is not loaded.
 _DEAD = re.compile(r"Stub process .* is not healthy|Failed to process the request\(s\) .*Stub process", re.DOTALL)
@@ -24,7 +36,8 @@ class Caller:
 
     That may be another model than was called, which the called one could not do without.
 
-    `check` is asked before each call and raises when the request is to end. `infer` is that of `inferences`.
+    `check` is asked before each call and raises when the request is to end. `infer` is that of `inferences`. `witness`
+    hears of each model that was found dead or has answered.
     """
 
     def __init__(
@@ -33,10 +46,12 @@ class Caller:
         revive: Callable[[str, float, Callable[[], None]], None],
         clock: Callable[[], float],
         check: Callable[[], None],
+        witness: Witness,
     ) -> None:
         self._infer = infer
         self._revive = revive
         self._clock = clock
+        self._witness = witness
         self.check = check
 
     def __call__(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> Arrays:
@@ -49,11 +64,13 @@ class Caller:
         revived: set[str] = set()
         answer, problem = self._infer(model, inputs, outputs)
         while culprit := _culprit(problem, model, revived):
+            self._witness.died(culprit, model)
             self._revive(culprit, begin, self.check)
             begin = self._clock()
             answer, problem = self._infer(model, inputs, outputs)
         if problem:
             raise _error(model, problem)
+        self._witness.answered(model)
         return answer
 
     def dismiss(self, model: str, inputs: Arrays, outputs: tuple[str, ...]) -> None:

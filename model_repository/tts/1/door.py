@@ -12,7 +12,7 @@ import numpy.typing as npt
 import styles
 from admission import Admission
 from chunks import ChunkSizes
-from errors import CancelledError, DeadlineError, FrontDoorError, RequestError, UnavailableError
+from errors import CancelledError, DeadlineError, FrontDoorError, RequestError, UnavailableError, is_out_of_memory
 from events import Piece
 from governor import Allowance, Governor, Readings, Step, allowance
 from model_control import VoiceUnavailable
@@ -79,6 +79,7 @@ class FrontDoor:
         self._clock = clock
         self._presets = {preset.name: preset.instruction for preset in settings.presets}
         self._preloaded: set[str] = set()
+        self._killed: int | None = None
         most = settings.max_in_flight
         self._requests = ThreadPoolExecutor(most, thread_name_prefix="request")
         self._ahead = ThreadPoolExecutor(THREADS * most, thread_name_prefix="ahead")
@@ -117,13 +118,18 @@ class FrontDoor:
     def work(self, ticket: _Ticket) -> None:
         """Answer one request, whatever happens."""
         begin = self._clock()
+        self._telemetry.waited(begin - ticket.arrived)
         outcome, message = "INTERNAL", "synthesis was interrupted"
         try:
             outcome, message = self._outcome(ticket)
         finally:
             # Before the client hears of the end: it may send its next request at once, for which there is room now.
-            self._admission.finished(self._clock() - begin)
+            end = self._clock()
+            self._admission.finished(end - begin)
             self._telemetry.ended(outcome)
+            self._telemetry.ran(end - begin, end - ticket.arrived)
+            if outcome == "INTERNAL" and is_out_of_memory(message):
+                self._telemetry.out_of_memory()
             if outcome in ("ok", "CANCELLED"):
                 ticket.answer.end()
             else:
@@ -143,9 +149,11 @@ class FrontDoor:
             return "INTERNAL", f"synthesis failed: {error!r}"
         return "ok", ""
 
-    def refused(self, code: str) -> None:
+    def refused(self, ticket: _Ticket, code: str) -> None:
         """A request ended, with gRPC's name of its status, without having been started."""
         self._telemetry.refused(code)
+        if code != "UNAVAILABLE":  # it was taken, and waited in vain
+            self._telemetry.waited(self._clock() - ticket.arrived)
 
     def _speak(self, ticket: _Ticket) -> None:
         def check() -> None:
@@ -232,7 +240,8 @@ class FrontDoor:
         wait = max(state.oldest_wait, state.mean_wait)
         readings = Readings(memory.host_free, memory.host_used, memory.gpu_free, memory.gpu_used, wait, state.in_flight)
         step = self._governor.update(readings, self._clock())
-        self._telemetry.load(state.in_flight, state.waiting)
+        self._telemetry.load(state.in_flight, state.waiting, state.oldest_wait)
+        self._tell(memory)
         if step is not before:
             self._log(f"tts: {before.name.lower()} -> {step.name.lower()}: {self._governor.reason}")
             self._telemetry.step_changed(int(step), step.name)
@@ -244,6 +253,13 @@ class FrontDoor:
             self._admission.close(self._governor.reason, self._settings.recover_seconds)
         self._telemetry.flush()
         self._pool.tick(step >= Step.LIGHT)
+
+    def _tell(self, memory: Memory) -> None:
+        """Count what the kernel has ended since the last reading, and show what is used."""
+        self._telemetry.memory(memory.host_used, memory.gpu_used)
+        if self._killed is not None and memory.killed > self._killed:
+            self._telemetry.out_of_memory(memory.killed - self._killed)
+        self._killed = memory.killed
 
 
 class _Ticket:
@@ -264,7 +280,7 @@ class _Ticket:
         self._door.work(self)
 
     def refuse(self, code: str, message: str) -> None:
-        self._door.refused(code)
+        self._door.refused(self, code)
         if code == "CANCELLED":
             self.answer.end()
         else:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+# How Python, numpy, C++, ONNX Runtime, CUDA, TensorRT and Triton's own backend for Python say it.
+_OUT_OF_MEMORY = re.compile(
+    r"out ?of ?memory|MemoryError|bad_alloc|(?:unable to|failed to|cannot|could not) allocate"
+    r"|shared memory pool size|smaller than requested bytes",
+    re.IGNORECASE,
+)
+
 
 class FrontDoorError(Exception):
     """The request cannot be answered; the message says why and what to do."""
@@ -45,3 +54,8 @@ class StageError(FrontDoorError):
 
 class CancelledError(Exception):
     """Nobody waits for the answer any more."""
+
+
+def is_out_of_memory(message: str) -> bool:
+    """Whether an error of a stage says that it got no memory, the host's or a GPU's."""
+    return bool(_OUT_OF_MEMORY.search(message))

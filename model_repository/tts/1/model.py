@@ -24,8 +24,11 @@ from readings import Sampler
 from request import PASSED_ON
 from settings import Settings
 from telemetry import Telemetry
+from vitals import Vitals
 
 _INPUTS = ("TEXT", "QUALITY", "STYLE", "ATTRIBUTES", "SEED", *PASSED_ON)
+# Called for every voice.
+_SHARED = ("text_frontend", "aligner", "postprocess")
 # Triton has no code of its own for these.
 _CODES = {"INVALID_ARGUMENT": "INVALID_ARG", "DEADLINE_EXCEEDED": "UNAVAILABLE"}
 
@@ -51,11 +54,13 @@ class TritonPythonModel:
         pool = VoicePool(control, settings, time.monotonic, telemetry)
         for voice, stages in installed_voices(repository).items():
             pool.adopt(voice, stages)
+            telemetry.expect(f"{voice}_{stage}" for stage in stages)
+        telemetry.expect(_SHARED)
         self._door = FrontDoor(
             settings,
             pool,
             telemetry,
-            partial(_caller, pool),
+            partial(_caller, pool, Vitals(telemetry.unhealthy)),
             Sampler().read,
             pb_utils.Logger.log_warn,
             time.monotonic,
@@ -75,8 +80,8 @@ class TritonPythonModel:
         os.close(self._held)
 
 
-def _caller(pool: VoicePool, check: Callable[[], None]) -> Caller:
-    return Caller(infer, pool.revive, time.monotonic, check)
+def _caller(pool: VoicePool, vitals: Vitals, check: Callable[[], None]) -> Caller:
+    return Caller(infer, pool.revive, time.monotonic, check, vitals)
 
 
 class _Answer:

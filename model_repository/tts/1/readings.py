@@ -18,12 +18,16 @@ import pynvml
 
 @dataclass(frozen=True)
 class Memory:
-    """Free memory in bytes and the used share (0…1); the GPU's are those of the fullest card, None without one."""
+    """Free memory in bytes and the used share (0…1); the GPU's are those of the fullest card, None without one.
+
+    `killed` is how many processes of this control group the kernel has ended for want of memory.
+    """
 
     host_free: int
     host_used: float
     gpu_free: int | None
     gpu_used: float | None
+    killed: int = 0
 
 
 @dataclass(frozen=True, order=True)
@@ -66,7 +70,10 @@ class Sampler:
         machine = psutil.virtual_memory()
         host = min([Room(machine.available, machine.total), *self._limits(machine.total)])
         card = min(self._rooms(), default=None)
-        return Memory(host.free, host.used, card.free if card else None, card.used if card else None)
+        gpu_free, gpu_used = (card.free, card.used) if card else (None, None)
+        # The own group counts what happened in those below it, and those above it count strangers, too.
+        killed = self._groups[0].killed() if self._groups else 0
+        return Memory(host.free, host.used, gpu_free, gpu_used, killed)
 
     def _limits(self, total: int) -> Iterator[Room]:
         for group in self._groups:
@@ -93,6 +100,7 @@ class _Group:
     usage: Path
     statistics: Path
     cache_key: str
+    events: Path
 
     def room(self) -> Room | None:
         """What the group may still take; None when it has no limit or has gone."""
@@ -108,6 +116,14 @@ class _Group:
             return None
         return Room(min(total, max(0, total - usage)), total)
 
+    def killed(self) -> int:
+        """Processes that the kernel ended for want of memory."""
+        try:
+            events = dict(line.split(maxsplit=1) for line in self.events.read_text().splitlines())
+            return int(events.get("oom_kill", 0))
+        except (OSError, ValueError):
+            return 0
+
 
 def _memory_groups(process: Path, root: Path) -> Iterator[_Group]:
     """The memory groups that this process is in, from its own up to the root of what is mounted."""
@@ -119,16 +135,18 @@ def _memory_groups(process: Path, root: Path) -> Iterator[_Group]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            names, mounted = ("memory.max", "memory.current", "inactive_file"), root
+            names, mounted = ("memory.max", "memory.current", "inactive_file", "memory.events"), root
         elif "memory" in controllers.split(","):
-            names, mounted = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"), root / "memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory.oom_control")
+            mounted = root / "memory"
         else:
             continue
         # In a container the path is often the host's, of which only the last group is mounted, as the root.
         own = mounted / path.strip("/")
         for folder in (own, *own.parents):
             if (folder / names[0]).is_file():
-                yield _Group(folder / names[0], folder / names[1], folder / "memory.stat", names[2])
+                limit, usage, statistics, events = (folder / name for name in (*names[:2], "memory.stat", names[3]))
+                yield _Group(limit, usage, statistics, names[2], events)
             if folder == mounted:
                 break
 

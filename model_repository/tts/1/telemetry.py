@@ -5,8 +5,9 @@ Triton's metrics know requests and executions of models; these know what a clien
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 
@@ -35,8 +36,8 @@ _COUNTERS: Mapping[str, str] = {
     "tts_refused_total": "Requests refused without having run, by reason",
     "tts_degradation_changes_total": "Changes of the degradation step, by the step changed to",
     "tts_audio_seconds_total": "Seconds of audio sent",
-    "tts_first_audio_seconds_total": "Seconds from requests' arrival to their first audio, summed",
-    "tts_first_audio_total": "Requests that got a first audio",
+    "tts_synthesis_seconds_total": "Seconds for which requests ran",
+    "tts_out_of_memory_total": "Stages that got no memory, and processes that the kernel ended for want of it",
     "tts_voice_loads_total": "Voices loaded on demand",
     "tts_voice_unloads_total": "Voices unloaded, by reason (idle, memory, count)",
     "tts_presets_designed_total": "Presets of designed voices that were prepared in the background",
@@ -45,9 +46,30 @@ _COUNTERS: Mapping[str, str] = {
 _GAUGES: Mapping[str, str] = {
     "tts_in_flight": "Requests that run",
     "tts_waiting": "Requests that wait for their turn",
+    "tts_oldest_wait_seconds": "How long the head of the queue has waited, 0 without a queue",
     "tts_degradation_step": "Degradation step in force: 0 full, 1 small, 2 light, 3 shed",
+    "tts_memory_used_fraction": "Used share of the host's memory and of the fullest GPU's",
+    "tts_model_unhealthy": "1 from when a call has found a model dead until it answers",
 }
-_UNLABELLED = ("tts_audio_seconds_total", "tts_first_audio_seconds_total", "tts_first_audio_total")
+# Triton 2.51 has counters and gauges only: a histogram is three counters, as Prometheus expects them.
+_HISTOGRAMS: Mapping[str, str] = {
+    "tts_request_seconds": "Seconds from the arrival of requests that ran to their end",
+    "tts_queue_seconds": "Seconds for which requests waited for their turn",
+    "tts_first_audio_seconds": "Seconds from requests' arrival to their first audio",
+}
+_BOUNDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
+_LABELS = (*(f"{bound:g}" for bound in _BOUNDS), "+Inf")
+# Series that are shown from the start, at nought: Prometheus sees no increase in one that begins at 1.
+_FROM_THE_START: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "tts_requests_total": {
+        "outcome": ("ok", "invalid_argument", "unavailable", "deadline_exceeded", "cancelled", "internal")
+    },
+    "tts_refused_total": {"reason": ("unavailable", "deadline_exceeded", "cancelled")},
+    "tts_degradation_changes_total": {"step": ("full", "small", "light", "shed")},
+    "tts_audio_seconds_total": {},
+    "tts_synthesis_seconds_total": {},
+    "tts_out_of_memory_total": {},
+}
 
 
 class Telemetry:
@@ -58,7 +80,16 @@ class Telemetry:
     """
 
     def __init__(self, metric_family: Any) -> None:
-        kinds = ((_COUNTERS, metric_family.COUNTER), (_GAUGES, metric_family.GAUGE))
+        histograms = {
+            f"{name}_{part}": description
+            for name, description in _HISTOGRAMS.items()
+            for part in ("bucket", "sum", "count")
+        }
+        kinds = (
+            (_COUNTERS, metric_family.COUNTER),
+            (histograms, metric_family.COUNTER),
+            (_GAUGES, metric_family.GAUGE),
+        )
         self._families: dict[str, Family] = {
             name: metric_family(name=name, description=description, kind=kind)
             for names, kind in kinds
@@ -66,9 +97,9 @@ class Telemetry:
         }
         self._metrics: dict[Series, Metric] = {}
         self._lock = threading.Lock()
-        # What has no labels is shown from the start, at nought.
-        self._counts: dict[Series, float] = {(name, ()): 0.0 for name in _UNLABELLED}
-        self._levels: dict[Series, float] = {(name, ()): 0.0 for name in _GAUGES}
+        self._counts: dict[Series, float] = dict.fromkeys(_first_series(), 0.0)
+        unlabelled = ("tts_in_flight", "tts_waiting", "tts_oldest_wait_seconds", "tts_degradation_step")
+        self._levels: dict[Series, float] = {(name, ()): 0.0 for name in unlabelled}
 
     def flush(self) -> None:
         """Pass on what was noted since the last time. Not before the model's first request, and from one thread."""
@@ -88,10 +119,40 @@ class Telemetry:
         """A request was refused without having run."""
         self._count("tts_refused_total", reason=reason.lower())
 
-    def load(self, in_flight: int, waiting: int) -> None:
-        """How many requests run and wait now."""
+    def expect(self, models: Iterable[str]) -> None:
+        """These models are healthy as far as is known, and none of them has been loaded anew."""
+        for model in models:
+            self._level("tts_model_unhealthy", 0, model=model)
+            self._count("tts_revivals_total", 0, model=model)
+
+    def load(self, in_flight: int, waiting: int, oldest_wait: float) -> None:
+        """How many requests run and wait now, and for how many seconds the first of those that wait has."""
         self._level("tts_in_flight", in_flight)
         self._level("tts_waiting", waiting)
+        self._level("tts_oldest_wait_seconds", oldest_wait)
+
+    def waited(self, seconds: float) -> None:
+        """A request has waited so long for its turn, whether it came or not."""
+        self._observe("tts_queue_seconds", seconds)
+
+    def ran(self, seconds: float, altogether: float) -> None:
+        """A request that ran for `seconds` has ended, `altogether` seconds after it came."""
+        self._count("tts_synthesis_seconds_total", seconds)
+        self._observe("tts_request_seconds", altogether)
+
+    def memory(self, host: float, gpu: float | None) -> None:
+        """The used share of the host's memory and of the fullest GPU's, None without one."""
+        self._level("tts_memory_used_fraction", host, where="host")
+        if gpu is not None:
+            self._level("tts_memory_used_fraction", gpu, where="gpu")
+
+    def out_of_memory(self, times: int = 1) -> None:
+        """A stage got no memory, or the kernel has ended so many processes to get some."""
+        self._count("tts_out_of_memory_total", times)
+
+    def unhealthy(self, model: str, dead: bool) -> None:
+        """A model was found dead, or answers again."""
+        self._level("tts_model_unhealthy", float(dead), model=model)
 
     def step(self, value: int) -> None:
         """The degradation step in force."""
@@ -104,8 +165,7 @@ class Telemetry:
 
     def first_audio(self, seconds: float) -> None:
         """A request got its first audio `seconds` after it came."""
-        self._count("tts_first_audio_seconds_total", seconds)
-        self._count("tts_first_audio_total")
+        self._observe("tts_first_audio_seconds", seconds)
 
     def audio(self, seconds: float) -> None:
         """So much audio was sent."""
@@ -132,12 +192,31 @@ class Telemetry:
         with self._lock:
             self._counts[series] = self._counts.get(series, 0.0) + by
 
-    def _level(self, name: str, value: float) -> None:
+    def _observe(self, histogram: str, value: float) -> None:
+        for bound, label in zip((*_BOUNDS, math.inf), _LABELS, strict=True):
+            if value <= bound:
+                self._count(f"{histogram}_bucket", le=label)
+        self._count(f"{histogram}_sum", max(0.0, value))
+        self._count(f"{histogram}_count")
+
+    def _level(self, name: str, value: float, **labels: str) -> None:
         with self._lock:
-            self._levels[name, ()] = value
+            self._levels[name, tuple(labels.items())] = value
 
     def _metric(self, series: Series) -> Metric:
         if series not in self._metrics:
             name, labels = series
             self._metrics[series] = self._families[name].Metric(labels=dict(labels))
         return self._metrics[series]
+
+
+def _first_series() -> Iterator[Series]:
+    """The counters that are shown before anything has happened."""
+    for name, labels in _FROM_THE_START.items():
+        if not labels:
+            yield name, ()
+        for label, values in labels.items():
+            yield from ((name, ((label, value),)) for value in values)
+    for name in _HISTOGRAMS:
+        yield from ((f"{name}_bucket", (("le", label),)) for label in _LABELS)
+        yield from ((f"{name}_{part}", ()) for part in ("sum", "count"))
