@@ -15,13 +15,14 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from server import hardware, log
+from server import certificates, hardware, hosts, log, state
 from server import repository as models
 from server.errors import BadRequest, ServerError
 from server.gateway.cli import gateway
 from server.hardware import Choice
 from server.options import ALL, ServerOptions
 from server.probe import synthesize
+from server.security import PROTECTED, Security
 from server.triton import TritonServer
 from server.watch import Watch
 
@@ -29,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS_KEPT = 20
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("gateway")(gateway)
+app.command("certificates")(certificates.command)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -58,12 +60,20 @@ def serve(
     grpc_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8001,
     http_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8000,
     metrics_port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8002,
+    host: Annotated[str, typer.Option(help="The address that gRPC listens on.")] = hosts.LOOPBACK,
+    metrics_host: Annotated[str, typer.Option(help="The address of the metrics page.")] = hosts.LOOPBACK,
+    certificate: Annotated[Path | None, typer.Option(help="The server's, with its chain: gRPC gets TLS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's key.")] = None,
+    client_ca: Annotated[Path | None, typer.Option(help="Clients must show a certificate of this CA.")] = None,
+    client_certificate: Annotated[Path | None, typer.Option(help="What the launcher shows to --client-ca.")] = None,
+    client_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="A secret for all but speech and health.")] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's own log goes.")] = None,
     tritonserver: Annotated[Path | None, typer.Option(help="The tritonserver to use.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that the start may take.")] = 300.0,
     exit_timeout: Annotated[int, typer.Option(min=0, help="Seconds that requests in flight get at the end.")] = 30,
 ) -> None:
-    """Runs a server on loopback until Ctrl-C, and gets it going again when a part of it dies."""
+    """Runs a server until Ctrl-C, on loopback unless told otherwise, and gets it going again when a part of it dies."""
     fitting = _fitting(profile, repository)
     server = TritonServer(
         ServerOptions(
@@ -72,6 +82,9 @@ def serve(
             tolerant=True,
             exit_timeout=exit_timeout,
             profile=fitting.profile,
+            host=host,
+            metrics_host=metrics_host,
+            security=Security(certificate, key, client_ca, client_certificate, client_key, token_file),
             grpc_port=grpc_port,
             http_port=http_port,
             metrics_port=metrics_port,
@@ -143,15 +156,25 @@ def _run(server: TritonServer, fitting: Choice) -> None:
     _say(f"starting on {server.options.repository}, profile {fitting.profile} ({fitting.reason}), log in {path}")
     if server.form.engines:
         _say(f"engines: {server.form.engines}")
+    _tell_protection(server)
     if server.form.warning:
         _say(f"warning: {server.form.warning}", sys.stderr)
     server.wait_ready()
     for line in server.unserved:
         _say(f"warning: {line}", sys.stderr)
+    if not server.token_masked:
+        _say("warning: this system lets other users read the token in the list of processes", sys.stderr)
     address = server.address
+    grpc, metrics = (
+        f"{hosts.bracketed(host)}:{port}"
+        for host, port in (
+            (server.options.host, address.grpc_port),
+            (server.options.metrics_host, address.metrics_port),
+        )
+    )
     _say(
-        f"ready after {time.monotonic() - begin:.1f} s: grpc {address.grpc}, http {address.http}, "
-        f"metrics {address.metrics} (Ctrl-C stops it)"
+        f"ready after {time.monotonic() - begin:.1f} s: grpc {grpc}, http {address.http}, "
+        f"metrics {metrics} (Ctrl-C stops it)"
     )
     follower, identity = log.Follower(path, path.stat().st_size), server.identity
 
@@ -166,11 +189,18 @@ def _run(server: TritonServer, fitting: Choice) -> None:
     Watch(server, lambda line: _say(f"watch: {line}", sys.stderr)).run(tell_news)
 
 
+def _tell_protection(server: TritonServer) -> None:
+    options, access = server.options, server.address.access
+    if access.token_file is not None:
+        _say(f"protected by the token in {access.token_file}: {', '.join(PROTECTED)}")
+    if access.tls is None and not hosts.is_loopback(options.host):
+        _say(f"warning: speech on {options.host} is not encrypted: --certificate and --key do that", sys.stderr)
+
+
 def _default_log() -> Path:
     """A file that outlives the server, so that a failure can be looked into."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     name = time.strftime("triton-%Y%m%d-%H%M%S-") + f"{os.getpid()}.log"
-    for folder in (Path(state) / "tts-server", Path(tempfile.gettempdir()) / f"tts-server-{os.getuid()}"):
+    for folder in (state.folder(), Path(tempfile.gettempdir()) / f"tts-server-{os.getuid()}"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for old in sorted(folder.glob("triton-*.log"))[:-LOGS_KEPT]:

@@ -75,7 +75,8 @@ class Control:
     def _call(self, method: str, message: Any, limit: float | None = None) -> Any:
         with connected(self._address) as stub:
             try:
-                return getattr(stub, method)(message, timeout=limit or self._limit)
+                metadata = self._address.access.metadata
+                return getattr(stub, method)(message, timeout=limit or self._limit, metadata=metadata)
             except grpc.RpcError as error:
                 raise ControlError(f"{method} failed: {' '.join(str(error.details()).split())}") from None
 
@@ -83,5 +84,15 @@ class Control:
 @contextmanager
 def connected(address: ServerAddress) -> Iterator[Any]:
     """The server's gRPC methods, over a connection of their own."""
-    with grpc.insecure_channel(address.grpc, options=CHANNEL) as channel:
+    with _channel(address) as channel:
         yield service_pb2_grpc.GRPCInferenceServiceStub(channel)
+
+
+def _channel(address: ServerAddress) -> grpc.Channel:
+    tls = address.access.tls
+    if tls is None:
+        return grpc.insecure_channel(address.grpc, options=CHANNEL)
+    credentials = grpc.ssl_channel_credentials(tls.trusted, tls.key, tls.certificate)
+    # The certificate is for the name that clients use, which seldom is the address that the launcher asks.
+    named = (*CHANNEL, ("grpc.ssl_target_name_override", tls.name))
+    return grpc.secure_channel(address.grpc, credentials, options=named)

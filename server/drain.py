@@ -48,7 +48,7 @@ def drain(address: ServerAddress, models: Sequence[str], limit: float, running: 
 
 def requests(address: ServerAddress) -> int | None:
     """How many requests the front door has under way, by its metrics; None when it does not tell."""
-    connection = http.client.HTTPConnection(address.host, address.metrics_port, timeout=2)
+    connection = http.client.HTTPConnection(address.metrics, timeout=2)
     try:
         connection.request("GET", "/metrics")
         counts = _COUNT.findall(connection.getresponse().read().decode(errors="replace"))

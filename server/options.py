@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from server import hosts, security
 from server.assemble import Assembly
 from server.find import Installation
+from server.hosts import LOOPBACK
 from server.ports import Ports
+from server.security import Access, Security
 
 # A client whose machine vanished, or that was stopped, is noticed within 80 s and its requests are cancelled, where
 # gRPC would wait two hours; and clients may look after the server every 10 s without being taken for a flood.
@@ -23,15 +26,22 @@ KEEPALIVE = (
 ALL = ("*",)
 # Tells the front door where it can have models loaded and unloaded.
 MODEL_CONTROL = "TTS_MODEL_CONTROL"
+# Tells it the file of the token that goes with these orders.
+TOKEN_FILE = "TTS_TOKEN_FILE"
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How to run a server on ``repository``. Ports that are None or 0 are chosen."""
+    """How to run a server on ``repository``. Ports that are None or 0 are chosen.
+
+    ``host`` is where gRPC listens; HTTP, which Triton gives no TLS, is for this machine alone.
+    """
 
     repository: Path
     profile: str | None = None
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
+    metrics_host: str = LOOPBACK
+    security: Security = field(default_factory=Security)
     grpc_port: int | None = None
     http_port: int | None = None
     metrics_port: int | None = None
@@ -50,24 +60,31 @@ class ServerOptions:
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a server listens."""
+    """Where a server is asked from its own machine, and what it wants to be shown."""
 
     host: str
     grpc_port: int
     http_port: int
     metrics_port: int
+    metrics_host: str = LOOPBACK
+    access: Access = field(default_factory=Access)
 
     @property
     def grpc(self) -> str:
-        return f"{self.host}:{self.grpc_port}"
+        return f"{hosts.bracketed(self.host)}:{self.grpc_port}"
 
     @property
     def http(self) -> str:
-        return f"{self.host}:{self.http_port}"
+        return f"{LOOPBACK}:{self.http_port}"
 
     @property
     def metrics(self) -> str:
-        return f"{self.host}:{self.metrics_port}"
+        return f"{hosts.bracketed(self.metrics_host)}:{self.metrics_port}"
+
+
+def listening(options: ServerOptions) -> dict[str, str]:
+    """The address that each service listens on. Raises ``BadRequest`` for what is no address."""
+    return {"grpc": hosts.parse(options.host), "http": LOOPBACK, "metrics": hosts.parse(options.metrics_host)}
 
 
 def command_line(
@@ -77,6 +94,7 @@ def command_line(
     ports: Ports,
     config_name: str | None,
     identity: str,
+    access: Access,
 ) -> list[str]:
     """The whole command of the server process. ``identity`` names it and its shared memory regions."""
     command = [
@@ -88,8 +106,9 @@ def command_line(
         f"--model-control-mode={options.control}",
         *KEEPALIVE,
     ]
-    for name in ("grpc", "http", "metrics"):
-        command += [f"--{name}-address={options.host}", f"--{name}-port={getattr(ports, name)}"]
+    for name, host in listening(options).items():
+        command += [f"--{name}-address={hosts.bracketed(host)}", f"--{name}-port={getattr(ports, name)}"]
+    command += security.arguments(options.security, access)
     if options.control == "explicit":
         command += [f"--load-model={model}" for model in options.load]
     if config_name is not None:
@@ -107,9 +126,14 @@ def command_line(
     return [*command, *options.extra_args]
 
 
-def process_environment(options: ServerOptions, assembly: Assembly | None, ports: Ports) -> dict[str, str]:
+def process_environment(
+    options: ServerOptions, assembly: Assembly | None, ports: Ports, access: Access
+) -> dict[str, str]:
     """The variables of the server process: the caller's, with the venv and the libraries in front."""
-    variables = {**os.environ, MODEL_CONTROL: f"{options.host}:{ports.http}", **options.environment}
+    variables = {**os.environ, MODEL_CONTROL: f"{LOOPBACK}:{ports.http}", **options.environment}
+    variables.pop(TOKEN_FILE, None)  # one of another server that was started by hand
+    if access.token_file is not None:
+        variables[TOKEN_FILE] = str(access.token_file)
     if assembly is not None:
         _prepend(variables, "PATH", assembly.python)
         for folder in reversed(assembly.libraries):

@@ -31,8 +31,8 @@ class Ports:
             self.claims.pop().close()
 
 
-def allocate(host: str, requested: Mapping[str, int | None]) -> Ports:
-    """Checks the requested ports and picks free ones for those that are None or 0."""
+def allocate(hosts: Mapping[str, str], requested: Mapping[str, int | None]) -> Ports:
+    """Checks the requested ports and picks free ones for those that are None or 0, each on its service's host."""
     fixed = {name: port for name in NAMES if (port := requested.get(name))}
     for name, port in fixed.items():
         if not 0 < port < 65536:
@@ -40,13 +40,13 @@ def allocate(host: str, requested: Mapping[str, int | None]) -> Ports:
         twin = next((other for other in fixed if other != name and fixed[other] == port), None)
         if twin:
             raise BadRequest(f"port {port} was given for both {name} and {twin}: each needs its own")
-        _require(host, name, port)
+        _require(hosts[name], name, port)
     claims: list[socket.socket] = []
     values = dict(fixed)
     for name in NAMES:
         if name not in values:
             try:
-                values[name], claim = _pick(host, set(values.values()))
+                values[name], claim = _pick(hosts[name], set(values.values()))
             except ServerError:
                 Ports(0, 0, 0, claims=claims).release()
                 raise
@@ -54,13 +54,13 @@ def allocate(host: str, requested: Mapping[str, int | None]) -> Ports:
     return Ports(**values, chosen=frozenset(set(NAMES) - set(fixed)), claims=claims)
 
 
-def await_free(host: str, ports: Ports, seconds: float) -> None:
+def await_free(hosts: Mapping[str, str], ports: Ports, seconds: float) -> None:
     """Waits until ports that a process has just held can be bound again. Raises ``PortInUse`` when they stay taken."""
     deadline = time.monotonic() + seconds
     for name in NAMES:
-        while not is_free(host, getattr(ports, name)) and time.monotonic() < deadline:
+        while not is_free(hosts[name], getattr(ports, name)) and time.monotonic() < deadline:
             time.sleep(0.02)
-        _require(host, name, getattr(ports, name))
+        _require(hosts[name], name, getattr(ports, name))
 
 
 def is_free(host: str, port: int) -> bool:

@@ -19,7 +19,7 @@ PATIENCE = 60.0  # seconds for the first synthesis, which may still allocate and
 
 def is_alive(address: ServerAddress, name: str) -> bool:
     """Whether the server called ``name`` listens there and says that its models are loaded."""
-    connection = http.client.HTTPConnection(address.host, address.http_port, timeout=5)
+    connection = http.client.HTTPConnection(address.http, timeout=5)
     try:
         connection.request("GET", "/v2/health/ready")
         answer = connection.getresponse()

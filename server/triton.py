@@ -13,14 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from server import engines, find, log, ports, repository
+from server import engines, find, hosts, log, ports, repository, security
 from server.assemble import assemble
 from server.control import Control, ControlError
 from server.drain import drain
 from server.errors import NotReady, PortRace, ServerDied, ServerError, StartFailed
 from server.frontdoor import FRONT_DOOR
 from server.guard import sweep
-from server.options import ALL, ServerAddress, ServerOptions, command_line, process_environment
+from server.masking import mask
+from server.options import ALL, ServerAddress, ServerOptions, command_line, listening, process_environment
 from server.probe import Probe, is_alive, synthesize
 from server.process import GuardedProcess, Job
 from server.unserved import unserved
@@ -43,6 +44,7 @@ class TritonServer:
         self.identity = ""
         self.unserved: tuple[str, ...] = ()  # what a tolerant server could not load, a line each
         self.form = engines.Form(None)  # whether TensorRT plans or ONNX files are served
+        self.token_masked = True  # False while others on this machine can read it in the list of processes
         self._address: ServerAddress | None = None
         self._ports: ports.Ports | None = None
         self._process: GuardedProcess | None = None
@@ -79,7 +81,7 @@ class TritonServer:
         options = self.options
         repository.models(options.repository)
         requested = {"grpc": options.grpc_port, "http": options.http_port, "metrics": options.metrics_port}
-        self._launch(lambda: ports.allocate(options.host, requested), keep_ports=False)
+        self._launch(lambda: ports.allocate(listening(options), requested), keep_ports=False)
         return self
 
     def restart(self) -> None:
@@ -91,11 +93,12 @@ class TritonServer:
         if held is None:
             raise ServerError("the server has not been started")
         self._end(kill=True, keep_ports=True)
-        ports.await_free(self.options.host, held, PORTS_PATIENCE)
+        ports.await_free(listening(self.options), held, PORTS_PATIENCE)
         self._launch(lambda: held, keep_ports=True)
 
     def _launch(self, allocate: Callable[[], ports.Ports], keep_ports: bool) -> None:
         options = self.options
+        access = security.prepare(options.security, options.host)
         config_name = repository.config_name(options.repository, options.profile)
         installation = find.find(options.tritonserver)
         self.form = engines.choose(options.repository, config_name, installation.root / "backends")
@@ -108,8 +111,10 @@ class TritonServer:
             self.identity = f"tts-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             self._process = GuardedProcess(
                 Job(
-                    command_line(options, installation, assembly, allocated, self.form.config_name, self.identity),
-                    process_environment(options, assembly, allocated),
+                    command_line(
+                        options, installation, assembly, allocated, self.form.config_name, self.identity, access
+                    ),
+                    process_environment(options, assembly, allocated, access),
                     self._open_log(work),
                     log.FINISHED,
                     options.exit_timeout + 2.0,
@@ -120,7 +125,15 @@ class TritonServer:
         except BaseException:
             self._end(kill=True, keep_ports=keep_ports)
             raise
-        self._address = ServerAddress(options.host, allocated.grpc, allocated.http, allocated.metrics)
+        self._address = ServerAddress(
+            hosts.reachable(options.host),
+            allocated.grpc,
+            allocated.http,
+            allocated.metrics,
+            hosts.reachable(options.metrics_host),
+            access,
+        )
+        self.token_masked = not access.token
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Returns when the server is ready and the probe succeeds; raises at once when it dies."""
@@ -129,12 +142,15 @@ class TritonServer:
         while not is_alive(self.address, self.identity):
             self.check()
             text = self.log_text()
+            if text:  # it has read its arguments
+                self._mask_token()
             if log.is_stuck(text):
                 raise StartFailed(f"the server did not start: {log.cause(text)}", self.log_tail())
             if time.monotonic() > deadline:
                 cause = log.cause(text) or "its log does not tell why"
                 raise NotReady(f"the server was not ready within {seconds:.0f} s: {cause}", self.log_tail())
             time.sleep(0.05)
+        self._mask_token()
         self._check_ports()
         self._check_models()
         try:
@@ -207,6 +223,10 @@ class TritonServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _mask_token(self) -> None:
+        if not self.token_masked and self._process is not None:
+            self.token_masked = mask(self._process.pid, self.address.access.token)
 
     def _check_models(self) -> None:
         """A tolerant server starts whatever it could load; without a front door or any model it serves nobody."""

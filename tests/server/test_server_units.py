@@ -26,6 +26,9 @@ from server.errors import (
 from server.find import Installation
 from server.options import ServerOptions, command_line, process_environment
 from server.process import GuardedProcess, Job
+from server.security import Access
+
+ON_LOOPBACK = dict.fromkeys(ports.NAMES, "127.0.0.1")
 
 
 def executable(path: Path) -> Path:
@@ -119,8 +122,8 @@ def test_a_python_without_a_stub_is_refused(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_chosen_ports_differ_and_stay_claimed_until_released() -> None:
-    first = ports.allocate("127.0.0.1", {})
-    second = ports.allocate("127.0.0.1", {"grpc": 0, "http": None})
+    first = ports.allocate(ON_LOOPBACK, {})
+    second = ports.allocate(ON_LOOPBACK, {"grpc": 0, "http": None})
     try:
         chosen = [first.grpc, first.http, first.metrics, second.grpc, second.http, second.metrics]
         assert len(set(chosen)) == 6
@@ -139,9 +142,9 @@ def test_ports_that_cannot_be_had_are_named() -> None:
         port = holder.getsockname()[1]
         assert not ports.is_free("127.0.0.1", port)
         with pytest.raises(PortInUse, match=f"port {port} for grpc"):
-            ports.allocate("127.0.0.1", {"grpc": port})
+            ports.allocate(ON_LOOPBACK, {"grpc": port})
     with pytest.raises(BadRequest, match="both"):
-        ports.allocate("127.0.0.1", {"grpc": 30001, "http": 30001})
+        ports.allocate(ON_LOOPBACK, {"grpc": 30001, "http": 30001})
 
 
 def test_models_and_profiles_are_read_from_the_folders(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_models_and_profiles_are_read_from_the_folders(tmp_path: Path) -> None:
 def test_the_command_line_is_on_loopback_and_complete(tmp_path: Path) -> None:
     options = ServerOptions(tmp_path, load=("a", "b"), extra_args=("--log-info=false",))
     found = Installation(tmp_path / "bin" / "tritonserver")
-    command = command_line(options, found, None, ports.Ports(1, 2, 3), "h100", "me")
+    command = command_line(options, found, None, ports.Ports(1, 2, 3), "h100", "me", Access())
     assert command[0] == str(found.binary)
     for argument in (
         "--grpc-address=127.0.0.1 --http-address=127.0.0.1 --metrics-address=127.0.0.1 --grpc-port=1 --http-port=2 "
@@ -176,8 +179,9 @@ def test_the_command_line_is_on_loopback_and_complete(tmp_path: Path) -> None:
         assert argument in command
     assert not any(argument.startswith("--backend-directory") for argument in command)
     assert "--exit-on-error=false" not in command
-    assert "--load-model=*" in command_line(ServerOptions(tmp_path), found, None, ports.Ports(1, 2, 3), None, "me")
-    tolerant = command_line(ServerOptions(tmp_path, tolerant=True), found, None, ports.Ports(1, 2, 3), None, "me")
+    rest = (found, None, ports.Ports(1, 2, 3), None, "me", Access())
+    assert "--load-model=*" in command_line(ServerOptions(tmp_path), *rest)
+    tolerant = command_line(ServerOptions(tmp_path, tolerant=True), *rest)
     assert {"--exit-on-error=false", "--strict-readiness=false"} <= set(tolerant)
 
 
@@ -186,12 +190,14 @@ def test_the_environment_puts_the_venv_and_the_libraries_first(tmp_path: Path, m
     monkeypatch.setenv("PYTHONHOME", "/elsewhere")
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     made = assemble.Assembly(tmp_path, tmp_path, (Path("/libs"), Path("/python/lib")), Path("/venv/bin"))
-    variables = process_environment(ServerOptions(tmp_path, environment={"A": "b"}), made, ports.Ports(1, 2, 3))
+    variables = process_environment(
+        ServerOptions(tmp_path, environment={"A": "b"}), made, ports.Ports(1, 2, 3), Access()
+    )
     assert variables["PATH"] == "/venv/bin:/bin"
     assert variables["LD_LIBRARY_PATH"] == "/libs:/python/lib"
     assert variables["A"] == "b"
     assert "PYTHONHOME" not in variables
-    plain = process_environment(ServerOptions(tmp_path), None, ports.Ports(1, 2, 3))
+    plain = process_environment(ServerOptions(tmp_path), None, ports.Ports(1, 2, 3), Access())
     assert plain["PATH"] == "/bin"
     assert plain["TTS_MODEL_CONTROL"] == "127.0.0.1:2"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
@@ -18,6 +19,9 @@ from model_control import ControlError, NotManaged
 # The variable that names host and port of the endpoint, and Triton's own default.
 ADDRESS_VARIABLE = "TTS_MODEL_CONTROL"
 DEFAULT_ADDRESS = "127.0.0.1:8000"
+# The variable that names the file of the token which a protected server wants, and the header that it wants it in.
+TOKEN_VARIABLE = "TTS_TOKEN_FILE"
+TOKEN_HEADER = "tts-token"
 # For how long an order is waited for. When a model's process is silent for a second while it starts, as on a machine
 # that stands still, Triton 2.51 gives the model up and can then wait for that process for ever: so may who ordered it.
 ORDER_SECONDS = 300.0
@@ -26,9 +30,12 @@ ORDER_SECONDS = 300.0
 class HttpControl:
     """A server's model control. Thread-safe; one order at a time, because voices have stages in common."""
 
-    def __init__(self, address: str, is_ready: Callable[[str], bool], seconds: float = ORDER_SECONDS) -> None:
+    def __init__(
+        self, address: str, is_ready: Callable[[str], bool], token: str = "", seconds: float = ORDER_SECONDS
+    ) -> None:
         self._address = address
         self._is_ready = is_ready
+        self._headers = {TOKEN_HEADER: token} if token else {}
         self._seconds = seconds
         self._lock = Lock()
 
@@ -56,7 +63,8 @@ class HttpControl:
         """What went wrong, if anything did."""
         connection = http.client.HTTPConnection(self._address, timeout=self._seconds)
         try:
-            connection.request("POST", f"/v2/repository/models/{quote(model, safe='')}/{action}", body="{}")
+            path = f"/v2/repository/models/{quote(model, safe='')}/{action}"
+            connection.request("POST", path, body="{}", headers=self._headers)
             response = connection.getresponse()
             body = response.read()
         except TimeoutError:
@@ -65,7 +73,15 @@ class HttpControl:
             return f"the server's HTTP endpoint {self._address} does not answer ({ADDRESS_VARIABLE} names it): {error}"
         finally:
             connection.close()
+        if response.status == http.client.FORBIDDEN:
+            return f"the server wants another token to {action} models than {TOKEN_VARIABLE} gives: {_reason(body)}"
         return "" if response.status == http.client.OK else _reason(body)
+
+
+def read_token(environment: Mapping[str, str]) -> str:
+    """The token that the environment names a file of; empty without one. Raises `OSError`."""
+    file = environment.get(TOKEN_VARIABLE)
+    return Path(file).read_text("utf-8").strip() if file else ""
 
 
 def _reason(body: bytes) -> str:

@@ -16,7 +16,7 @@ import triton_python_backend_utils as pb_utils
 from calls import Caller
 from door import FrontDoor
 from events import Piece
-from http_control import ADDRESS_VARIABLE, DEFAULT_ADDRESS, HttpControl
+from http_control import ADDRESS_VARIABLE, DEFAULT_ADDRESS, HttpControl, read_token
 from inferences import infer
 from installed import hold, installed_voices
 from pool import VoicePool
@@ -50,7 +50,8 @@ class TritonPythonModel:
             message = f"{repository} is being exported into: start the server when that is done"
             raise pb_utils.TritonModelException(message) from error
         telemetry = Telemetry(pb_utils.MetricFamily)
-        control = HttpControl(os.environ.get(ADDRESS_VARIABLE, DEFAULT_ADDRESS), pb_utils.is_model_ready)
+        address = os.environ.get(ADDRESS_VARIABLE, DEFAULT_ADDRESS)
+        control = HttpControl(address, pb_utils.is_model_ready, read_token(os.environ))
         pool = VoicePool(control, settings, time.monotonic, telemetry)
         for voice, stages in installed_voices(repository).items():
             pool.adopt(voice, stages)
