@@ -6,7 +6,7 @@ result. It needs no knowledge of how a client waits.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,15 +15,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a transport: the name of its method, and the model it is about if there is one."""
+    """A call of a transport: the name of its method, the model or output it is about, and inputs, if there are any."""
 
     method: str
-    model: str | None = None
+    about: str | None = None
+    inputs: Mapping[str, str] | None = None
 
     @property
-    def arguments(self) -> tuple[str, ...]:
+    def arguments(self) -> tuple[str | Mapping[str, str], ...]:
         """What the method takes before the deadline."""
-        return () if self.model is None else (self.model,)
+        return tuple(argument for argument in (self.about, self.inputs) if argument is not None)
 
 
 Plan: TypeAlias = Generator[Call, Any, T]

@@ -33,6 +33,10 @@ class Transport(Protocol):
         """Unload a model and no other; it may be leaving still when this returns."""
         ...
 
+    def front_end(self, output: str, inputs: Mapping[str, str], deadline: Deadline) -> Sequence[str]:
+        """What the text front end answers as ``output`` to ``inputs``, each a string by the input's name."""
+        ...
+
     def version(self, deadline: Deadline) -> str:
         """The server's name and version, such as ``triton 2.51.0``."""
         ...
@@ -63,6 +67,10 @@ class AsyncTransport(Protocol):
 
     async def unload(self, model: str, deadline: Deadline) -> None:
         """Unload a model and no other; it may be leaving still when this returns."""
+        ...
+
+    async def front_end(self, output: str, inputs: Mapping[str, str], deadline: Deadline) -> Sequence[str]:
+        """What the text front end answers as ``output`` to ``inputs``, each a string by the input's name."""
         ...
 
     async def version(self, deadline: Deadline) -> str:

@@ -69,7 +69,7 @@ TEXT_FRONTEND = PythonModel(
     "text_frontend",
     (
         *(TensorSpec(t.name, t.dtype, t.axes, optional=True) for t in REQUEST),
-        # The router's alone: a style stage's answer, and one block of the plan in place of TEXT.
+        # A style stage's answer, which the router alone has, and one block of the plan in place of TEXT.
         TensorSpec("style", DType.FP32, (STYLE,), optional=True),
         _text("block"),
     ),
@@ -81,10 +81,13 @@ TEXT_FRONTEND = PythonModel(
         TensorSpec("contour", DType.FP32, (CLAUSES, 1)),
         TensorSpec("energy", DType.FP32, (CLAUSES, 1)),
         TensorSpec("clauses", DType.STRING, (CLAUSES, 1)),
-        # Asked for by the router alone: what it will send back block by block, and what is wrong with the request
-        # (an error that passes through a model-to-model call loses its code).
+        # What will be sent back block by block.
         TensorSpec("plan", DType.STRING, (BLOCKS,)),
+        # Asked for by the router alone: what is wrong with the request (an error that passes through a model-to-model
+        # call loses its code).
         _text("problem", optional=False),
+        # Asked for by clients, of a block: how it is read.
+        _text("reading", optional=False),
     ),
 )
 ALIGNER = PythonModel(

@@ -64,6 +64,8 @@ class TritonPythonModel:
 
     def _tensors(self, request: Any, wanted: list[str]) -> list[Any]:
         block = _text(request, "block")
+        if block is not None and "reading" in wanted:
+            return [_strings("reading", [self._speaking.reading(block)])]
         if block is not None:
             style = pb_utils.get_input_tensor_by_name(request, "style")
             return _units(self._speaking.block(block, None if style is None else style.as_numpy().tolist()))

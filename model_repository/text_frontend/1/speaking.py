@@ -12,6 +12,7 @@ from dictionary import DictionaryFile, parse_dictionary
 from mandarin import EMPTY, NOTHING, Frontend, Notice, SculptorUnits, TextError
 from manners import check_choice, check_emotion, fitted
 from markup import Manner, parse
+from phonemes import describe
 from plan import plan
 from textual import as_text
 from tokenizers_read import TokenizerShelf
@@ -63,6 +64,16 @@ class Speaking:
         speech = Speech.load(text)
         voice = self.voice(speech.manner.voice)
         return batch(self._utterances(speech, voice, _named(style, voice)), voice)
+
+    def reading(self, text: str) -> str:
+        """How one speech block is read, as JSON: see `phonemes.describe`."""
+        speech = Speech.load(text)
+        voice = self.voice(speech.manner.voice)
+        try:
+            return describe(self._utterances(speech, voice, {}))
+        except TextError as error:
+            # Other blocks of the text may have something to say.
+            return describe((), [Notice("skipped", speech.text[:40], str(error))])
 
     def whole(self, ask: Ask) -> Batch:
         """The tensors of a whole text, for an ensemble: one voice, and no more clauses than fit."""

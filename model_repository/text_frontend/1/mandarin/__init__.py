@@ -5,7 +5,7 @@ from .encoding import EncodedClause, SymbolError, UnitEncoder
 from .frontend import EMPTY, NOTHING, Frontend
 from .results import Analysis, Clause, Notice, Syllable, TextError, Word
 from .say_as import SAY_AS, say_as
-from .spans import Place, Span, parse_pinyin
+from .spans import Place, Span, parse_phonemes, parse_pinyin
 from .units_baker import BakerUnits
 from .units_sambert import SambertUnits
 from .units_sculptor import SculptorUnits
@@ -33,6 +33,7 @@ __all__ = [
     "Word",
     "has_words",
     "is_mute",
+    "parse_phonemes",
     "parse_pinyin",
     "say_as",
 ]

@@ -30,7 +30,7 @@ def assign_breaks(tokens: Sequence[Token]) -> None:
     for token, following in itertools.pairwise(tokens):
         since += len(token.syllables)
         remaining -= len(token.syllables)
-        token.break_after = _break(token, following, since, remaining)
+        token.break_after = _break(token, following, since, remaining) if token.ending is None else token.ending
         if token.break_after >= BREAK_PHRASE:
             since = 0
 

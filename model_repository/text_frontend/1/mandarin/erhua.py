@@ -21,7 +21,7 @@ def apply_erhua(tokens: Sequence[Token]) -> list[Token]:
         following = tokens[index + 1].spoken[:1] if index + 1 < len(tokens) else ""
         _inside(token, following)
         before = out[-1] if out else None
-        if token.spoken == "儿" and before is not None and _joins(before, token, following):
+        if token.spoken == "儿" and not token.given and before is not None and _joins(before, token, following):
             # The parts of one group already have the whole of what is written.
             before.text += token.text if token.group < 0 else ""
             before.spoken += token.spoken

@@ -133,7 +133,7 @@ class Frontend:
         spoken = self._simplified(reading.spoken) if reading.spoken else ""
         token = Token(piece.start, piece.end, reading.text, spoken, reading.kind, list(reading.syllables))
         token.group, token.given, token.exact = piece.group, bool(spoken), piece.exact
-        token.said = reading.said
+        token.said, token.ending = reading.said, piece.ending
         return token
 
     def _segment(self, run: list[Piece], first_group: int) -> Iterator[Token]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,13 +18,15 @@ from .tokens import Piece, Reading
 _PLACE = "\ufffc"
 # Groups of tokens that become one word: those of given readings are counted from here, those of numbers from 0.
 _FIRST_GROUP = 1_000_000
+# A break after a reading, as labels of recordings have it; longer ones are what punctuation makes.
+_ENDING = re.compile(r"\s+#([0-2])\s*$")
 
 
 @dataclass(frozen=True)
 class Span:
     """The characters `start` to `end` of a text and how to read them; one word unless the reading has several.
 
-    `kind` says what `value` is: "pinyin" (said exactly as given), "citation" (pinyin with the tones of a dictionary,
+    `kind` says what `value` is: "pinyin" (said exactly as given, see `parse_phonemes`), "citation" (pinyin with the tones of a dictionary,
     which change as they do in speech), "text" (read instead), or one of `say_as.SAY_AS` (read as that; `value` is a
     date's form, like `mdy`).
     """
@@ -64,6 +67,13 @@ def parse_pinyin(text: str) -> tuple[Syllable, ...] | None:
         return parse_many(text) or None
     except (KeyError, ValueError, IndexError):
         return None
+
+
+def parse_phonemes(text: str) -> tuple[tuple[Syllable, ...], int | None] | None:
+    """Pinyin and the break after it where one is given, like `jin1 tian1 #1`, or None for anything else."""
+    ending = _ENDING.search(text)
+    syllables = parse_pinyin(text[: ending.start()] if ending else text)
+    return syllables and (syllables, int(ending[1]) if ending else None)
 
 
 def prepare(text: str, spans: Sequence[Span], places: Sequence[Place], latin: Latin) -> Prepared:
@@ -119,12 +129,16 @@ def _pieces(span: Span, written: str, start: int, group: int, latin: Latin) -> t
     """The pieces of a span that starts at `start` of the cleaned text, or None when there is nothing to say."""
     end = start + len(written)
     if span.kind in ("pinyin", "citation"):
-        syllables = parse_many(span.value)
+        found = parse_phonemes(span.value)
+        if found is None:
+            return None
+        syllables, ending = found
         whole = all(map(ch.is_hanzi, written))
         # With as many syllables as characters, rules for the neighbours can see which character has which.
         spoken = written if whole and len(written) == len(syllables) else ""
         kind = "hanzi" if whole else "symbol"
-        return [Piece(start, end, Reading(written, kind, spoken, syllables), exact=span.kind == "pinyin")], []
+        reading = Reading(written, kind, spoken, syllables)
+        return [Piece(start, end, reading, exact=span.kind == "pinyin", ending=ending)], []
     if span.kind == "text":
         scanner = Scanner(ch.clean(span.value).text, latin)
         pieces = []

@@ -28,6 +28,7 @@ class Piece:
     """A reading and its place in the cleaned text.
 
     Pieces of one `group` become one word (-1: only what came from one number does). `exact` tones do not change.
+    `ending` is the break after it, where that is given.
     """
 
     start: int
@@ -35,6 +36,7 @@ class Piece:
     reading: Reading
     group: int = -1
     exact: bool = False
+    ending: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,5 @@ class Token:
     # What sounds as it was given: neither 儿 nor neighbours change its syllables, and not even its tones if exact.
     given: bool = False
     exact: bool = False
+    ending: int | None = None
     said: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from controls import Shift
-from mandarin import SAY_AS, parse_pinyin, say_as
+from mandarin import SAY_AS, parse_phonemes, say_as
 
 from . import values
 from .builder import Builder
@@ -155,9 +155,10 @@ class Elements:
         alphabet, sounds = attributes.pop("alphabet", "pinyin"), _required(frame.tag, "ph", attributes)
         if alphabet.lower() not in _PINYIN:
             self._builder.tell(f"alphabet {alphabet}", f"the alphabet '{alphabet[:40]}' is not honoured; write pinyin.")
-        elif parse_pinyin(sounds) is None:
+        elif parse_phonemes(sounds) is None:
             raise MarkupError(
-                f"<phoneme> ph '{sounds[:80]}' must be pinyin with tone digits 1 to 5 and blanks, like 'chong2 qing4'"
+                f"<phoneme> ph '{sounds[:80]}' must be pinyin with tone digits 1 to 5 and blanks, like 'chong2 qing4', "
+                "and at most a break behind them, #0 to #2"
             )
         else:
             frame.kind, frame.value = "pinyin", " ".join(sounds.split())

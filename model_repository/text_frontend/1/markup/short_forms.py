@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mandarin import parse_pinyin
+from mandarin import parse_phonemes
 
 from .values import seconds
 
 # Whatever is not exactly one of these is text: brackets and Markdown links are nothing special.
 _FORM = re.compile(
     r"\[pause:(?P<time>\d{1,9}(?:\.\d{1,9})?m?s)\]"
-    r"|\[(?P<word>[^\[\]\n]{1,64})\]\((?P<pinyin>[a-zü:]{1,7}[1-5](?: [a-zü:]{1,7}[1-5]){0,63})\)"
+    r"|\[(?P<word>[^\[\]\n]{1,64})\]\((?P<pinyin>[a-zü:]{1,7}[1-5](?: [a-zü:]{1,7}[1-5]){0,63}(?: #[0-2])?)\)"
 )
 
 
@@ -41,7 +41,7 @@ def forms(text: str) -> Iterator[Form]:
         at = found.end()
         if found["time"]:
             yield Form(found.start(), at, found[0], seconds(found["time"]))
-        elif parse_pinyin(found["pinyin"]) is None:
+        elif parse_phonemes(found["pinyin"]) is None:
             yield Form(found.start(), at, found[0], doubtful=True)
         else:
             yield Form(found.start(), at, found["word"], pinyin=found["pinyin"])
