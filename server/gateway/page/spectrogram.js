@@ -1,0 +1,86 @@
+// The mel spectrogram as a picture, a column for each frame, drawn once as the audio grows.
+
+import { colour, drawHead, sharp } from "./canvas.js";
+import { BANDS, HOP, Mel } from "./mel.js";
+
+const QUIET = -90; // dB: the first colour
+const LOUD = -15; // dB: the last one
+const COLOURS = 256;
+const BUDGET = 8; // ms of work for one picture
+
+export class Spectrogram {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.open(null);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.palette = null;
+    });
+  }
+
+  open(pcm) {
+    this.pcm = pcm;
+    this.mel = pcm && new Mel(pcm.sampleRate);
+    this.levels = []; // for each frame its bands, as indices of the palette
+    this.complete = false;
+  }
+
+  // All of the audio is there: so are the frames at its end.
+  finish() {
+    this.complete = true;
+  }
+
+  // Whether all that is there was drawn: frames are counted a few at a time, so that the page stays quick.
+  draw(view, position) {
+    const caughtUp = this.#grow();
+    const context = sharp(this.canvas);
+    const { width, height } = this.canvas;
+    context.clearRect(0, 0, width, height);
+    const first = Math.floor(view.start / HOP);
+    const shown = Math.ceil(view.length / HOP);
+    const columns = Math.min(this.levels.length - first, shown);
+    if (columns > 0) {
+      const picture = this.#picture(first, columns);
+      context.imageSmoothingEnabled = true;
+      context.drawImage(picture, 0, 0, columns, BANDS, 0, 0, (columns / shown) * width, height);
+    }
+    if (this.pcm) drawHead(context, view, position);
+    return caughtUp;
+  }
+
+  #picture(first, columns) {
+    this.palette ??= palette();
+    const image = new ImageData(columns, BANDS);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let x = 0; x < columns; x++) {
+      const levels = this.levels[first + x];
+      for (let band = 0; band < BANDS; band++) pixels[(BANDS - 1 - band) * columns + x] = this.palette[levels[band]];
+    }
+    this.sheet ??= new OffscreenCanvas(1, BANDS);
+    Object.assign(this.sheet, { width: columns, height: BANDS });
+    this.sheet.getContext("2d").putImageData(image, 0, 0);
+    return this.sheet;
+  }
+
+  #grow() {
+    if (!this.pcm) return true;
+    const end = performance.now() + BUDGET;
+    const wanted = this.mel.frames(this.pcm.length, this.complete);
+    const read = (start, count) => this.pcm.read(start, count);
+    while (this.levels.length < wanted && performance.now() < end) {
+      const frame = this.mel.frame(this.levels.length, read);
+      const scaled = frame.map((level) => ((level - QUIET) / (LOUD - QUIET)) * (COLOURS - 1));
+      this.levels.push(Uint8ClampedArray.from(scaled));
+    }
+    return this.levels.length === wanted;
+  }
+}
+
+// The theme's five colours and what lies between them, as pixels.
+function palette() {
+  const sheet = new OffscreenCanvas(COLOURS, 1).getContext("2d");
+  const ramp = sheet.createLinearGradient(0, 0, COLOURS, 0);
+  for (let i = 0; i < 5; i++) ramp.addColorStop(i / 4, colour(`--mel-${i}`));
+  sheet.fillStyle = ramp;
+  sheet.fillRect(0, 0, COLOURS, 1);
+  return new Uint32Array(sheet.getImageData(0, 0, COLOURS, 1).data.buffer);
+}

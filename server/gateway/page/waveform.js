@@ -1,0 +1,60 @@
+// The waveform: the lowest and the highest sample of every few milliseconds, kept as the audio grows.
+
+import { colour, drawHead, sharp } from "./canvas.js";
+
+const STEP = 0.005; // seconds
+
+export class Waveform {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.open(null);
+  }
+
+  open(pcm) {
+    this.pcm = pcm;
+    this.lows = [];
+    this.highs = [];
+  }
+
+  draw(view, position) {
+    this.#grow();
+    const context = sharp(this.canvas);
+    const { width, height } = this.canvas;
+    context.clearRect(0, 0, width, height);
+    const [said, ahead] = [colour("--wave-said"), colour("--wave")];
+    const bar = Math.max(2, Math.round(2 * (window.devicePixelRatio || 1)));
+    for (let x = 0; x < width; x += 1.5 * bar) {
+      const time = view.start + (x / width) * view.length;
+      const [low, high] = this.#range(time, time + ((1.5 * bar) / width) * view.length);
+      const top = height * (0.5 - 0.48 * high);
+      const size = Math.max(height * 0.48 * (high - low), bar / 2);
+      context.fillStyle = time < position ? said : ahead;
+      if (high >= low) context.fillRect(x, top, bar, size);
+    }
+    if (this.pcm) drawHead(context, view, position);
+  }
+
+  #range(from, to) {
+    let [low, high] = [Infinity, -Infinity];
+    const last = Math.min(Math.max(Math.ceil(to / STEP), Math.floor(from / STEP) + 1), this.lows.length);
+    for (let i = Math.max(0, Math.floor(from / STEP)); i < last; i++) {
+      low = Math.min(low, this.lows[i]);
+      high = Math.max(high, this.highs[i]);
+    }
+    return [low, high];
+  }
+
+  #grow() {
+    if (!this.pcm) return;
+    const step = Math.round(this.pcm.sampleRate * STEP);
+    while ((this.lows.length + 1) * step <= this.pcm.length) {
+      let [low, high] = [0, 0];
+      for (const sample of this.pcm.read(this.lows.length * step, step)) {
+        low = Math.min(low, sample);
+        high = Math.max(high, sample);
+      }
+      this.lows.push(low);
+      this.highs.push(high);
+    }
+  }
+}
