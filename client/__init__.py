@@ -11,11 +11,13 @@
 """
 
 from ._async import AsyncSynthesizer
+from ._connection import Connection, Tls
 from ._errors import (
     ConnectTimeout,
     DeadlineExceeded,
     DiskFull,
     InvalidRequest,
+    NotAllowed,
     OutputError,
     ProtocolError,
     ServerUnreachable,
@@ -40,6 +42,7 @@ from ._models import (
     VoiceHealth,
     Word,
 )
+from ._phonemes import Reading, ReadWord, as_ssml, parse_phonemes
 from ._request import BOUNDS, MAX_SEED, MAX_STYLE, QUALITIES, Options, Request
 from ._speech import Speech
 from ._sync import Synthesizer
@@ -56,6 +59,7 @@ __all__ = [
     "Chunk",
     "Clause",
     "ConnectTimeout",
+    "Connection",
     "Deadline",
     "DeadlineExceeded",
     "DiskFull",
@@ -65,6 +69,7 @@ __all__ = [
     "Metrics",
     "ModelMetrics",
     "ModelState",
+    "NotAllowed",
     "Notice",
     "Options",
     "OutputError",
@@ -72,6 +77,8 @@ __all__ = [
     "Preset",
     "Progress",
     "ProtocolError",
+    "ReadWord",
+    "Reading",
     "Request",
     "ServerUnreachable",
     "ServiceError",
@@ -81,10 +88,13 @@ __all__ = [
     "SpeechError",
     "Synthesizer",
     "Timeout",
+    "Tls",
     "Transport",
     "Voice",
     "VoiceHealth",
     "VoiceNotFound",
     "Word",
+    "as_ssml",
+    "parse_phonemes",
     "read_metrics",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _catalog, _health, _repository
+from . import _catalog, _health, _phonemes, _repository
 from ._assemble import Assembly
+from ._connection import DEFAULT_SERVER, Connection, Tls
 from ._errors import ServiceUnavailable, SpeechError
 from ._models import Chunk, Health, Preset, Progress, Voice
+from ._phonemes import Reading
 from ._plan import Call, Plan, T
 from ._request import Continuation, Options, Request
 from ._retry import Pauses
@@ -27,27 +29,32 @@ class AsyncSynthesizer:
     """The twin of ``Synthesizer`` for asyncio. Many requests may run at once; it belongs to one event loop.
 
     Args:
-        server: ``HOST:PORT`` of the server's gRPC endpoint.
+        server: ``HOST:PORT`` of the server's gRPC endpoint; several with commas between them; or ``dns:///NAME:PORT``,
+            where each address of the name is a server.
         timeout: limits of each call; a number is the total in seconds.
-        transport: what to send calls through, in place of a gRPC channel to ``server``.
+        tls: encryption, and who is trusted; ``None`` for none.
+        token: the server's, for a server that restricts what changes or lists models.
+        transport: what to send calls through, in place of gRPC channels to ``server``.
 
     Raises:
-        InvalidRequest: ``server`` or ``timeout`` makes no sense. Nothing is connected yet.
+        InvalidRequest: an argument makes no sense, or a certificate cannot be read. Nothing is connected yet.
     """
 
     def __init__(
         self,
-        server: str = "127.0.0.1:8001",
+        server: str = DEFAULT_SERVER,
         *,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - an immutable value
+        tls: Tls | None = None,
+        token: str | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         self._server = server
         self._timeout = Timeout.of(timeout)
         if transport is None:
-            from ._grpc_aio import AsyncGrpcTransport  # takes 0.2 s to import, and not everybody needs it
+            from ._grpc_aio import connect_async  # takes 0.2 s to import, and not everybody needs it
 
-            transport = AsyncGrpcTransport(server)
+            transport = connect_async(Connection(server, tls, token))
         self._transport: AsyncTransport = transport
 
     async def __aenter__(self) -> AsyncSynthesizer:
@@ -101,6 +108,29 @@ class AsyncSynthesizer:
             ServiceError: the service failed.
         """
         return await self._run(_catalog.presets(), timeout)
+
+    async def phonemes(
+        self,
+        text: str,
+        *,
+        voice: str | None = None,
+        dictionary: Mapping[str, str] | None = None,
+        timeout: Timeout | float | None = None,
+    ) -> Reading:
+        """How ``text`` is read: its words in pinyin. ``Reading.ssml`` is a text that is read just so.
+
+        Args:
+            text: plain or with markup.
+            voice: whose reading; ``None``: the server chooses.
+            dictionary: as of ``Options``.
+            timeout: limits of this call in place of the client's.
+
+        Raises:
+            InvalidRequest: an argument is wrong, or there is nothing to say.
+            VoiceNotFound: the server has no such voice.
+            ServiceError: the service failed.
+        """
+        return await self._run(_phonemes.reading(Request.checked(text, voice=voice, dictionary=dictionary)), timeout)
 
     async def load(self, voice: str, *, timeout: Timeout | float | None = None) -> Voice:
         """Load a voice of the server's repository; nothing happens to one that is loaded.

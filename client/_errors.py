@@ -2,7 +2,8 @@
 
 SpeechError
 ├── InvalidRequest            the request is wrong: change it, a retry will not help
-│   └── VoiceNotFound         no such voice (or model) on this server
+│   ├── VoiceNotFound         no such voice (or model) on this server
+│   └── NotAllowed            the token or a certificate is missing or wrong
 ├── ServiceError              the request may be right, the service did not fulfil it
 │   ├── ServiceUnavailable    no server there, or it cannot answer now: a later retry may
 │   │   └── ServerUnreachable no connection to a server, or no front door there
@@ -32,6 +33,10 @@ class InvalidRequest(SpeechError):
 
 class VoiceNotFound(InvalidRequest):
     """The server has no such voice (gRPC NOT_FOUND). The message lists the voices it has."""
+
+
+class NotAllowed(InvalidRequest):
+    """Server and client do not trust each other: a token or a certificate is missing or wrong. Others are needed."""
 
 
 class ServiceError(SpeechError):

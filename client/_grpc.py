@@ -13,21 +13,34 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from . import _front_end
+from ._channel import Channel, opener
+from ._connection import Connection
 from ._errors import ProtocolError
 from ._models import Chunk, ModelState
 from ._protocol import StreamError, decode, encode
 from ._request import Request
-from ._status import connect_timeout, failure, is_unreached, target
+from ._spread import SpreadTransport
+from ._status import connect_timeout, failure, is_unreached
 from ._timeouts import Deadline
 
 
-class GrpcTransport:
-    """A ``Transport`` to a Triton server at ``HOST:PORT``. Safe to use from several threads."""
+def connect(connection: Connection) -> SpreadTransport:
+    """The transport to a connection's servers, each by a channel of its own. Nothing is connected yet.
 
-    def __init__(self, server: str) -> None:
-        address, options = target(server)
-        self._server = server
-        self._channel = grpc.insecure_channel(address, options=options)
+    Raises:
+        InvalidRequest: certificates cannot be read.
+    """
+    channel = opener(connection)
+    return SpreadTransport(connection.server, lambda server: GrpcTransport(channel(server)))
+
+
+class GrpcTransport:
+    """A ``Transport`` to one Triton server. Safe to use from several threads."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._about = channel
+        self._channel = channel.open()
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._reached = False
 
@@ -72,6 +85,10 @@ class GrpcTransport:
         """See ``Transport.unload``."""
         self._call("RepositoryModelUnload", service_pb2.RepositoryModelUnloadRequest(model_name=model), deadline)
 
+    def front_end(self, output: str, inputs: Mapping[str, str], deadline: Deadline) -> Sequence[str]:
+        """See ``Transport.front_end``."""
+        return _front_end.decode(output, self._call("ModelInfer", _front_end.encode(output, inputs), deadline))
+
     def version(self, deadline: Deadline) -> str:
         """See ``Transport.version``."""
         answer = self._call("ServerMetadata", service_pb2.ServerMetadataRequest(), deadline)
@@ -84,7 +101,8 @@ class GrpcTransport:
     def _call(self, method: str, message: Any, deadline: Deadline) -> Any:
         self._connect(deadline)
         try:
-            return getattr(self._stub, method)(message, timeout=deadline.left())
+            metadata = self._about.metadata(method)
+            return getattr(self._stub, method)(message, timeout=deadline.left(), metadata=metadata)
         except grpc.RpcError as error:
             raise self._failure(error, deadline) from None
 
@@ -97,7 +115,7 @@ class GrpcTransport:
             self._stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=limit)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and deadline.remaining() > 0:
-                raise connect_timeout(self._server, deadline) from None
+                raise connect_timeout(self._about.server, deadline) from None
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or is_unreached(error.details() or ""):
                 raise self._failure(error, deadline) from None
         self._reached = True
@@ -105,4 +123,4 @@ class GrpcTransport:
     def _failure(self, error: Any, deadline: Deadline) -> Exception:
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             self._reached = False
-        return failure(error.code(), error.details(), server=self._server, deadline=deadline)
+        return failure(error.code(), error.details(), channel=self._about, deadline=deadline)

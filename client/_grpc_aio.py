@@ -6,23 +6,35 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import grpc
-import grpc.aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from . import _front_end
+from ._channel import Channel, opener
+from ._connection import Connection
 from ._errors import ProtocolError
 from ._models import Chunk, ModelState
 from ._protocol import StreamError, decode, encode
 from ._request import Request
-from ._status import connect_timeout, failure, is_unreached, target
+from ._spread_aio import AsyncSpreadTransport
+from ._status import connect_timeout, failure, is_unreached
 from ._timeouts import Deadline
 
 
-class AsyncGrpcTransport:
-    """An ``AsyncTransport`` to a Triton server at ``HOST:PORT``, for the event loop of its first call."""
+def connect_async(connection: Connection) -> AsyncSpreadTransport:
+    """The transport to a connection's servers, each by a channel of its own. Nothing is connected yet.
 
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self._address, self._options = target(server)
+    Raises:
+        InvalidRequest: certificates cannot be read.
+    """
+    channel = opener(connection)
+    return AsyncSpreadTransport(connection.server, lambda server: AsyncGrpcTransport(channel(server)))
+
+
+class AsyncGrpcTransport:
+    """An ``AsyncTransport`` to one Triton server, for the event loop of its first call."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._about = channel
         self._channel: Any = None
         self._reached = False
 
@@ -68,6 +80,10 @@ class AsyncGrpcTransport:
         """See ``AsyncTransport.unload``."""
         await self._call("RepositoryModelUnload", service_pb2.RepositoryModelUnloadRequest(model_name=model), deadline)
 
+    async def front_end(self, output: str, inputs: Mapping[str, str], deadline: Deadline) -> Sequence[str]:
+        """See ``AsyncTransport.front_end``."""
+        return _front_end.decode(output, await self._call("ModelInfer", _front_end.encode(output, inputs), deadline))
+
     async def version(self, deadline: Deadline) -> str:
         """See ``AsyncTransport.version``."""
         answer = await self._call("ServerMetadata", service_pb2.ServerMetadataRequest(), deadline)
@@ -80,13 +96,14 @@ class AsyncGrpcTransport:
 
     def _stub(self) -> Any:
         if self._channel is None:  # here, because a channel binds to the running loop
-            self._channel = grpc.aio.insecure_channel(self._address, options=self._options)
+            self._channel = self._about.open_async()
         return service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def _call(self, method: str, message: Any, deadline: Deadline) -> Any:
         await self._connect(deadline)
         try:
-            return await getattr(self._stub(), method)(message, timeout=deadline.left())
+            metadata = self._about.metadata(method)
+            return await getattr(self._stub(), method)(message, timeout=deadline.left(), metadata=metadata)
         except grpc.RpcError as error:
             raise self._failure(error, deadline) from None
 
@@ -99,7 +116,7 @@ class AsyncGrpcTransport:
             await self._stub().ServerLive(service_pb2.ServerLiveRequest(), timeout=limit)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and deadline.remaining() > 0:
-                raise connect_timeout(self._server, deadline) from None
+                raise connect_timeout(self._about.server, deadline) from None
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or is_unreached(error.details() or ""):
                 raise self._failure(error, deadline) from None
         self._reached = True
@@ -107,4 +124,4 @@ class AsyncGrpcTransport:
     def _failure(self, error: Any, deadline: Deadline) -> Exception:
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             self._reached = False
-        return failure(error.code(), error.details(), server=self._server, deadline=deadline)
+        return failure(error.code(), error.details(), channel=self._about, deadline=deadline)

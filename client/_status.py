@@ -6,11 +6,12 @@ import re
 
 import grpc
 
-from . import _address
+from ._channel import Channel
 from ._errors import (
     ConnectTimeout,
     DeadlineExceeded,
     InvalidRequest,
+    NotAllowed,
     ServerUnreachable,
     ServiceFailed,
     ServiceUnavailable,
@@ -19,15 +20,6 @@ from ._errors import (
 )
 from ._timeouts import Deadline
 
-OPTIONS = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    # When to try a dead address again is for this client to decide.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.use_local_subchannel_pool", 1),
-)
-_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
 _UNRESOLVED = re.compile(r"DNS resolution|name resolution|resolv|Domain name not found", re.IGNORECASE)
 _NOT_GRPC = re.compile(r"http1|http2|HTTP/[12]|SETTINGS frame", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"failed to connect|connection refused|unreachable|no route", re.IGNORECASE)
@@ -35,20 +27,11 @@ _RETRY_AFTER = re.compile(r"retry after ([0-9]+(?:\.[0-9]+)?) ?s")
 _DEAD_STUB = re.compile(r"stub process .*is not healthy", re.IGNORECASE)
 _STOPPING = re.compile(r"server not ready|server is stopping|stopped accepting new inference", re.IGNORECASE)
 _UNMANAGED = "explicit model load / unload is not allowed"
+_RESTRICTED = "This protocol is restricted"
+_UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|Custom verification check|Hostname Verification", re.IGNORECASE)
+_HANDSHAKE = re.compile(r"handshake failed|SSL_ERROR", re.IGNORECASE)
+_DROPPED = re.compile(r"failed to connect.*(socket closed|connection reset|recvmsg)", re.IGNORECASE | re.DOTALL)
 _LOST = re.compile(r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg", re.IGNORECASE)
-
-
-def target(server: str) -> tuple[str, list[tuple[str, int]]]:
-    """The channel's target and options for ``HOST:PORT``.
-
-    Raises:
-        InvalidRequest: it is not ``HOST:PORT``.
-    """
-    host, _ = _address.split(server, "server", "127.0.0.1:8001")
-    options = list(OPTIONS)
-    if _LOOPBACK.fullmatch(host):
-        options.append(("grpc.enable_http_proxy", 0))
-    return server, options
 
 
 def is_unreached(details: str) -> bool:
@@ -63,8 +46,9 @@ def connect_timeout(server: str, deadline: Deadline) -> ConnectTimeout:
     )
 
 
-def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline: Deadline) -> SpeechError:
-    """The exception for a call to ``server`` that ended with ``code``."""
+def failure(code: grpc.StatusCode, details: str | None, *, channel: Channel, deadline: Deadline) -> SpeechError:
+    """The exception for a call through ``channel`` that ended with ``code``."""
+    server = channel.server
     text = (details or "").strip() or "no reason given"
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidRequest(text)
@@ -88,12 +72,36 @@ def failure(code: grpc.StatusCode, details: str | None, *, server: str, deadline
         reason = "" if text.lower() == "deadline exceeded" else f" ({text})"
         return DeadlineExceeded(f"{deadline.exceeded()}{reason}")
     if code is grpc.StatusCode.UNAVAILABLE:
-        return _unavailable(text, server)
+        return _untrusted(text, channel) or _unavailable(text, server)
     if code is grpc.StatusCode.CANCELLED:
         return ServiceFailed(f"the server cancelled the request: {text}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return ServiceFailed(f"the server at {server} is not this service, or another version: {text}")
     return ServiceFailed(f"the server failed ({code.name}): {text}")
+
+
+def _untrusted(text: str, channel: Channel) -> SpeechError | None:
+    """The exception where it is a matter of trust or of encryption."""
+    server, encrypted = channel.server, channel.credentials is not None
+    if _RESTRICTED in text:
+        wrong = "takes another token" if channel.token else "wants a token"
+        return NotAllowed(f"the server at {server} {wrong} for this: give its own with --token-file (token=)")
+    if _UNTRUSTED.search(text):
+        return NotAllowed(
+            f"the certificate of {server} is not trusted: give its CA with --ca, and with --tls-name the name that it "
+            f"is for, where that is not the address ({_last(text)})"
+        )
+    if _HANDSHAKE.search(text):
+        return NotAllowed(f"the server at {server} does not speak TLS as this client does: {_last(text)}")
+    if _DROPPED.search(text):
+        wanted = "another certificate of this client" if encrypted else "TLS (--tls, --ca)"
+        return ServerUnreachable(f"the server at {server} ends connections at once: it may want {wanted}")
+    return None
+
+
+def _last(text: str) -> str:
+    """The end of gRPC's report, which is about the cause."""
+    return text.rpartition("last error: ")[2]
 
 
 def _unavailable(text: str, server: str) -> ServiceUnavailable:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _catalog, _health, _repository
+from . import _catalog, _health, _phonemes, _repository
 from ._assemble import Assembly
+from ._connection import DEFAULT_SERVER, Connection, Tls
 from ._errors import ServiceUnavailable, SpeechError
 from ._models import Chunk, Health, Preset, Progress, Voice
+from ._phonemes import Reading
 from ._plan import Call, Plan, T
 from ._request import Continuation, Options, Request
 from ._retry import Pauses
@@ -29,27 +31,32 @@ class Synthesizer:
     Safe to use from several threads. Close it, or use it in a ``with`` statement.
 
     Args:
-        server: ``HOST:PORT`` of the server's gRPC endpoint.
+        server: ``HOST:PORT`` of the server's gRPC endpoint; several with commas between them; or ``dns:///NAME:PORT``,
+            where each address of the name is a server.
         timeout: limits of each call; a number is the total in seconds.
-        transport: what to send calls through, in place of a gRPC channel to ``server``.
+        tls: encryption, and who is trusted; ``None`` for none.
+        token: the server's, for a server that restricts what changes or lists models.
+        transport: what to send calls through, in place of gRPC channels to ``server``.
 
     Raises:
-        InvalidRequest: ``server`` or ``timeout`` makes no sense. Nothing is connected yet.
+        InvalidRequest: an argument makes no sense, or a certificate cannot be read. Nothing is connected yet.
     """
 
     def __init__(
         self,
-        server: str = "127.0.0.1:8001",
+        server: str = DEFAULT_SERVER,
         *,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - an immutable value
+        tls: Tls | None = None,
+        token: str | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._server = server
         self._timeout = Timeout.of(timeout)
         if transport is None:
-            from ._grpc import GrpcTransport  # takes 0.2 s to import, and not everybody needs it
+            from ._grpc import connect  # takes 0.2 s to import, and not everybody needs it
 
-            transport = GrpcTransport(server)
+            transport = connect(Connection(server, tls, token))
         self._transport: Transport = transport
 
     def __enter__(self) -> Synthesizer:
@@ -115,6 +122,29 @@ class Synthesizer:
             ServiceError: the service failed.
         """
         return self._run(_catalog.presets(), timeout)
+
+    def phonemes(
+        self,
+        text: str,
+        *,
+        voice: str | None = None,
+        dictionary: Mapping[str, str] | None = None,
+        timeout: Timeout | float | None = None,
+    ) -> Reading:
+        """How ``text`` is read: its words in pinyin. ``Reading.ssml`` is a text that is read just so.
+
+        Args:
+            text: plain or with markup.
+            voice: whose reading; ``None``: the server chooses.
+            dictionary: as of ``Options``.
+            timeout: limits of this call in place of the client's.
+
+        Raises:
+            InvalidRequest: an argument is wrong, or there is nothing to say.
+            VoiceNotFound: the server has no such voice.
+            ServiceError: the service failed.
+        """
+        return self._run(_phonemes.reading(Request.checked(text, voice=voice, dictionary=dictionary)), timeout)
 
     def load(self, voice: str, *, timeout: Timeout | float | None = None) -> Voice:
         """Load a voice of the server's repository; nothing happens to one that is loaded.

@@ -40,7 +40,7 @@ def batch(
         float, typer.Option(metavar="SECONDS", help="How long to wait for a server that is away or overloaded.")
     ] = 300.0,
     as_json: options.Json = False,
-    server: options.Server = options.DEFAULT_SERVER,
+    reached: options.Reached,
     seconds: options.Seconds = 300.0,
 ) -> int:
     """Speak every item of a file into a folder; what an earlier run did is not done again.
@@ -55,7 +55,7 @@ def batch(
     began = time.monotonic()
     watched = sys.stderr is not None and sys.stderr.isatty()
     total = reader.count() if watched and source.is_file() else None
-    with closing(reader.lines()) as lines, options.connect(server, seconds) as synthesizer:
+    with closing(reader.lines()) as lines, options.connect(reached, seconds) as synthesizer:
         first = next(lines, None)  # an input that cannot be read is said before anything else is touched
         if first is None:
             raise InvalidRequest(f"{source}: there is no item in it")

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from .._errors import ServiceFailed
 from ._console import emit, emit_json
-from ._options import DEFAULT_SERVER, Json, Seconds, Server, connect
+from ._options import Json, Reached, Seconds, asking, connect
 from ._table import table
 
 
-def health(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 60.0) -> None:
+@asking
+def health(as_json: Json = False, *, reached: Reached, seconds: Seconds = 60.0) -> None:
     """Check that every voice speaks, by a real synthesis."""
-    with connect(server, seconds) as synthesizer:
+    with connect(reached, seconds) as synthesizer:
         result = synthesizer.health()
     if as_json:
         emit_json(asdict(result))

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from .. import _address
+from .._connection import DEFAULT_SERVER
 from .._metrics import STEPS, Metrics, ModelMetrics, read_metrics
 from ._console import emit, emit_json
-from ._options import DEFAULT_SERVER, Json, Seconds, Server
+from ._options import Json, Seconds, Server
 from ._table import table
 
 DEFAULT_PORT = 8002

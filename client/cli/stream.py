@@ -43,7 +43,7 @@ def stream(
         bool, typer.Option("--keep", help="Keep the file's beginning when the rest does not come.")
     ] = False,
     as_json: options.Json = False,
-    server: options.Server = options.DEFAULT_SERVER,
+    reached: options.Reached,
     seconds: options.Seconds = 300.0,
 ) -> None:
     """Speak a text and write or play its audio as it comes.
@@ -54,7 +54,7 @@ def stream(
     player = find_player(live=True) if play_it else None
     request = Request.checked(read_text(text, file), **asked.options())
     with (
-        options.connect(server, seconds) as synthesizer,
+        options.connect(reached, seconds) as synthesizer,
         progress_bar(request.text) as on_progress,
         _sinks(output, wav=wav, keep=keep, player=player, patience=seconds) as sinks,
     ):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ._console import emit, emit_json, note
-from ._options import DEFAULT_SERVER, Json, Seconds, Server, connect
+from ._options import Json, Reached, Seconds, asking, connect
 from ._table import table
 
 
-def styles(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 30.0) -> None:
+@asking
+def styles(as_json: Json = False, *, reached: Reached, seconds: Seconds = 30.0) -> None:
     """List the styles that have a name; --style also takes an instruction in plain words."""
-    with connect(server, seconds) as synthesizer:
+    with connect(reached, seconds) as synthesizer:
         found = synthesizer.styles()
     if as_json:
         emit_json({"styles": [asdict(preset) for preset in found]})

@@ -34,14 +34,14 @@ def synth(
     srt: Annotated[Path | None, typer.Option(metavar="FILE", help="Write subtitles there.")] = None,
     play_it: Annotated[bool, typer.Option("--play", help="Play the audio when it is done.")] = False,
     as_json: options.Json = False,
-    server: options.Server = options.DEFAULT_SERVER,
+    reached: options.Reached,
     seconds: options.Seconds = 300.0,
 ) -> None:
     """Speak a text into an audio file."""
     _check_outputs(output, srt, play_it)
     player = find_player() if play_it else None
     request = Request.checked(read_text(text, file), **asked.options())
-    with options.connect(server, seconds) as synthesizer, progress_bar(request.text) as on_progress:
+    with options.connect(reached, seconds) as synthesizer, progress_bar(request.text) as on_progress:
         speech = synthesizer.synthesize(**asdict(request), on_progress=on_progress)
     if output is not None:
         speech.save(output)

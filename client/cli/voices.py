@@ -10,7 +10,7 @@ import typer
 
 from .._models import Voice
 from ._console import emit, emit_json, note
-from ._options import DEFAULT_SERVER, Json, Seconds, Server, connect
+from ._options import Json, Reached, Seconds, asking, connect
 from ._table import table
 
 _SHOWN = 4
@@ -18,9 +18,10 @@ _SHOWN = 4
 Name = Annotated[str, typer.Argument(metavar="VOICE", help="A name from the voices command.")]
 
 
-def voices(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 30.0) -> None:
+@asking
+def voices(as_json: Json = False, *, reached: Reached, seconds: Seconds = 30.0) -> None:
     """List the voices, the state of each and what it can do."""
-    with connect(server, seconds) as synthesizer:
+    with connect(reached, seconds) as synthesizer:
         found = synthesizer.voices()
     if as_json:
         emit_json({"voices": [_tree(voice) for voice in found]})
@@ -47,9 +48,10 @@ def voices(as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seco
             emit(f"{voice.name}: --attribute {name}={'|'.join(values)}")
 
 
-def load(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 300.0) -> None:
+@asking
+def load(voice: Name, as_json: Json = False, *, reached: Reached, seconds: Seconds = 300.0) -> None:
     """Load a voice of the server's repository."""
-    with connect(server, seconds) as synthesizer:
+    with connect(reached, seconds) as synthesizer:
         found = synthesizer.load(voice)
     if as_json:
         emit_json(_tree(found))
@@ -57,9 +59,10 @@ def load(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, se
         emit(f"{found.name}: ready, {found.family}, {found.sample_rate} Hz")
 
 
-def unload(voice: Name, as_json: Json = False, server: Server = DEFAULT_SERVER, seconds: Seconds = 300.0) -> None:
+@asking
+def unload(voice: Name, as_json: Json = False, *, reached: Reached, seconds: Seconds = 300.0) -> None:
     """Unload a voice, so that it takes no memory; what it shares with others stays."""
-    with connect(server, seconds) as synthesizer:
+    with connect(reached, seconds) as synthesizer:
         synthesizer.unload(voice)
     if as_json:
         emit_json(_tree(Voice(voice, "unloaded")))

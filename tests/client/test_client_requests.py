@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import BOUNDS, MAX_SEED, MAX_STYLE, Deadline, DeadlineExceeded, InvalidRequest, Request, Timeout
+from client import BOUNDS, MAX_SEED, MAX_STYLE, Connection, Deadline, DeadlineExceeded, InvalidRequest, Request, Timeout
+from client._channel import opener
 from client._protocol import encode
-from client._status import target
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", None, 7, b"bytes", "\ud800"])
@@ -165,10 +165,11 @@ def test_a_timeout_is_a_positive_number_of_seconds(seconds: Any) -> None:
 )
 def test_an_address_is_host_and_port(server: Any) -> None:
     with pytest.raises(InvalidRequest, match="server must be HOST:PORT"):
-        target(server)
+        Connection(server)
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:8001", "localhost:1", "[::1]:8001"])
 def test_a_proxy_is_not_asked_for_this_machine(server: str) -> None:
-    assert ("grpc.enable_http_proxy", 0) in target(server)[1]
-    assert ("grpc.enable_http_proxy", 0) not in target("tts.example.org:8001")[1]
+    channel = opener(Connection(server))
+    assert ("grpc.enable_http_proxy", 0) in channel(server).options
+    assert ("grpc.enable_http_proxy", 0) not in channel("tts.example.org:8001").options
