@@ -201,6 +201,7 @@ class TritonServer:
         return log.read(self.log_path, self._log_start)
 
     def log_tail(self, lines: int = 30) -> str:
+        """The last lines of that."""
         return "\n".join(self.log_text().splitlines()[-lines:])
 
     def __enter__(self) -> TritonServer:

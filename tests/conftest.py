@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,25 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
+def sambert(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The voice `sambert` of 16 kHz with some of its emotions, small and never trained."""
+    options = ("--emotions", "neutral,happy,sad")
+    return _exported("sambert", "sambert", tmp_path_factory.mktemp("sambert"), ("--not-causal",), options)
+
+
+@pytest.fixture(scope="session")
 def sculptor(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """The designed voice `lily`, small and never trained, written and exported by the commands."""
-    folder = tmp_path_factory.mktemp("lily")
+    """The designed voice `lily`, small and never trained."""
+    return _exported("sculptor", "lily", tmp_path_factory.mktemp("lily"), ("--seed", "1"), ())
+
+
+def _exported(family: str, name: str, folder: Path, writing: Sequence[str], exporting: Sequence[str]) -> Exported:
+    """A small voice, written and exported by the commands."""
     made = Exported(folder / "checkpoint", folder / "repository")
-    source = ("--checkpoint", str(made.checkpoint), "--name", "lily", "--repository", str(made.repository))
+    source = ("--checkpoint", str(made.checkpoint), "--name", name, "--repository", str(made.repository))
     for command in (
-        ("untrained", "sculptor", "--small", "--seed", "1", "--out", str(made.checkpoint)),
-        ("voice", "sculptor", *source),
+        ("untrained", family, "--small", *writing, "--out", str(made.checkpoint)),
+        ("voice", family, *source, *exporting),
     ):
         subprocess.run([sys.executable, "-m", "export", *command], capture_output=True, check=True)
     return made

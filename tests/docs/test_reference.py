@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import subprocess
 
-import client
 import pytest
-import server
 from docs.documented import ROOT, commands
+
+import client
+import server
 
 
 def test_the_reference_is_made_by_its_command(tmp_path):

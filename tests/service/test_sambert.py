@@ -1,8 +1,9 @@
-"""Sambert voices of the real size, from checkpoints in ModelScope's layout, beside the demo voice in one server."""
+"""Small Sambert voices from checkpoints in ModelScope's layout, beside the demo voice in one server."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,51 +16,45 @@ from triton_calls import Triton
 
 from client import InvalidRequest
 from export.bundle import Choice
-from export.families import sambert
+from export.families import sambert as family
 from export.families.sambert.untrained import write_untrained
 from export.repository import write_voice
+from export.specs import Precision
 from server.watch import Watch, WatchSettings
 
 TEXT = "北京今天天气怎么样？我们去公园散步吧，花都开了。"
 # Of 32767, see test_streaming.py.
 ROUNDING = 8
-EMOTIONS = "neutral,happy,sad"
 
 
 @pytest.fixture(scope="module")
-def front(repository, tmp_path_factory):
-    """A server with `zhitian`, 16 kHz and exported by the command, and `studio`, 24 kHz with an NSF vocoder."""
-    folder = tmp_path_factory.mktemp("sambert")
+def front(repository, sambert, tmp_path_factory):
+    """A server with `sambert`, 16 kHz and exported by the command, and `studio`, 24 kHz with an NSF vocoder."""
+    folder = tmp_path_factory.mktemp("served")
     copy = Copy(repository, folder / "repository")
-    write_untrained(folder / "zhitian", 16000, seed=1, causal=False)
-    options = ("--name", "zhitian", "--repository", str(copy.folder), "--emotions", EMOTIONS)
-    export("voice", "sambert", "--checkpoint", str(folder / "zhitian"), *options)
-    write_untrained(folder / "studio", 24000, seed=2, nsf=True)
-    write_voice(sambert.bundle(folder / "studio", "studio", Choice()), copy.folder, lambda _: None)
+    for model in sambert.repository.glob("sambert*"):
+        shutil.copytree(model, copy.folder / model.name)
+    write_untrained(folder / "studio", 24000, seed=2, nsf=True, size="small")
+    studio = family.bundle(folder / "studio", "studio", Choice()).only([Precision.FP32])
+    write_voice(studio, copy.folder, lambda _: None)
     with front_door(copy) as running:
         yield running
 
 
-def export(*arguments):
-    result = subprocess.run([sys.executable, "-m", "export", *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result
-
-
 def samples(front, **options):
-    return front.synthesizer.synthesize(TEXT, **{"voice": "zhitian"} | options).samples
+    return front.synthesizer.synthesize(TEXT, **{"voice": "sambert"} | options).samples
 
 
 def test_a_voice_tells_its_emotions_speakers_and_qualities(front):
     voices = {voice.name: voice for voice in front.synthesizer.voices()}
-    zhitian = voices["zhitian"]
-    assert (zhitian.family, zhitian.sample_rate, zhitian.qualities) == ("sambert", 16000, ("high",))
-    assert zhitian.emotions == ("neutral", "happy", "sad")
-    assert zhitian.speakers[0] == "F7"
+    sambert = voices["sambert"]
+    assert (sambert.family, sambert.sample_rate, sambert.qualities) == ("sambert", 16000, ("high",))
+    assert sambert.emotions == ("neutral", "happy", "sad")
+    assert sambert.speakers[0] == "F7"
     assert voices["studio"].sample_rate == 24000
 
 
-@pytest.mark.parametrize("voice", ["zhitian", "studio"])
+@pytest.mark.parametrize("voice", ["sambert", "studio"])
 def test_streamed_samples_are_those_of_the_ensemble(front, voice):
     streamed = np.concatenate([chunk.samples for chunk in front.synthesizer.stream(TEXT, voice=voice)])
     offline = Triton(front.server.address.grpc).ensemble(voice, TEXT=TEXT, VOICE=voice).audio
@@ -76,7 +71,7 @@ def test_an_emotion_and_a_speaker_are_heard(front):
 
 def test_markup_gives_an_emotion_and_how_strong_it_is(front):
     def said(attributes):
-        return front.synthesizer.synthesize(f"<speak><emotion {attributes}>{TEXT}</emotion></speak>", voice="zhitian")
+        return front.synthesizer.synthesize(f"<speak><emotion {attributes}>{TEXT}</emotion></speak>", voice="sambert")
 
     assert np.array_equal(said('category="happy" intensity="1.0"').samples, samples(front, emotion="happy"))
     assert np.array_equal(said('category="happy" intensity="0"').samples, samples(front))
@@ -91,7 +86,7 @@ def test_a_clauses_samples_do_not_depend_on_its_company(front):
     alone = samples(front)
     with ThreadPoolExecutor(6) as pool:
         texts = ["好。", "今天是个好日子，心想的事儿都能成。", "一二三四五六七八九十。"] * 2
-        others = [pool.submit(front.synthesizer.synthesize, text, voice="zhitian") for text in texts]
+        others = [pool.submit(front.synthesizer.synthesize, text, voice="sambert") for text in texts]
         together = samples(front)
         assert all(other.result().samples.size for other in others)
     assert together.shape == alone.shape
@@ -117,17 +112,17 @@ def test_words_are_told_with_their_times_and_phones(front):
 
 def test_a_missing_quality_is_told_only_where_it_was_asked_for(front):
     kinds = [
-        [notice.kind for notice in front.synthesizer.synthesize("你好。", voice="zhitian", quality=quality).notices]
+        [notice.kind for notice in front.synthesizer.synthesize("你好。", voice="sambert", quality=quality).notices]
         for quality in (None, "high", "fast")
     ]
     assert kinds == [[], [], ["quality"]]
 
 
 def test_voices_of_two_rates_speak_in_one_answer(front):
-    text = '<speak><voice name="zhitian">你好吗？</voice><voice name="studio">我很好。</voice></speak>'
+    text = '<speak><voice name="sambert">你好吗？</voice><voice name="studio">我很好。</voice></speak>'
     chunks = list(front.synthesizer.stream(text))
     assert {chunk.sample_rate for chunk in chunks} == {16000}
-    assert {chunk.voice for chunk in chunks} == {"zhitian", "studio"}
+    assert {chunk.voice for chunk in chunks} == {"sambert", "studio"}
 
 
 def test_a_watch_finds_every_voice_well(front):
@@ -154,7 +149,7 @@ def test_nothing_is_exported_into_a_repository_that_is_being_served(front, tmp_p
 
 def test_the_command_line_speaks_with_an_emotion(front, tmp_path):
     out = tmp_path / "out.wav"
-    command = ("synth", "你好，世界。", "-o", str(out), "--voice", "zhitian", "--emotion", "happy", "--json")
+    command = ("synth", "你好，世界。", "-o", str(out), "--voice", "sambert", "--emotion", "happy", "--json")
     result = subprocess.run(
         [sys.executable, "-m", "client", *command, "--server", front.server.address.grpc],
         capture_output=True,

@@ -24,11 +24,12 @@ BUDGET_MINUTES = 6.0
 class GpuSetting(Setting):
     """`work` is a folder that may be written to; `quick` takes toy sizes everywhere.
 
-    `designed` is the voice of the section `sculptor`, where there is one already.
+    `sambert` and `designed`, the voice of the section `sculptor`, are taken as they are where there is one already.
     """
 
     device: Device = field(default_factory=lambda: Device("cuda"))
     work: Path = Path("build/gpu")
+    sambert: Made | None = None
     designed: Made | None = None
 
     @cached_property

@@ -97,11 +97,7 @@ def prepare(setting: GpuSetting) -> Subjects:
     shutil.rmtree(setting.work, ignore_errors=True)
     repository = setting.work / "model_repository"
     shutil.copytree(setting.repository, repository, ignore=shutil.ignore_patterns("__pycache__", ".export-*"))
-    setting.tell("exporting a Sambert voice of random weights")
-    made = setting.work / "checkpoint"
-    write_untrained(made, SAMBERT_RATE, seed=0, size=setting.pick("full", "small"))
-    voice = sambert.bundle(made, SAMBERT, Choice())
-    write_voice(voice, repository, lambda _: None)
+    voice = _sambert(setting, repository)
     setting.tell("exporting HiFi-GAN V1 of random weights")
     stages = (
         *_voice(fastspeech2.bundle(checkpoint, "demo", Choice()), repository),
@@ -109,6 +105,20 @@ def prepare(setting: GpuSetting) -> Subjects:
         _hifigan(setting.work / HIFIGAN, quick=setting.quick),
     )
     return Subjects(repository, stages)
+
+
+def _sambert(setting: GpuSetting, repository: Path) -> Bundle:
+    """The voice, put into the repository."""
+    if setting.sambert:
+        for model in setting.sambert.repository.glob(f"{SAMBERT}*"):
+            shutil.copytree(model, repository / model.name)
+        return setting.sambert.bundle
+    setting.tell("exporting a Sambert voice of random weights")
+    made = setting.work / "checkpoint"
+    write_untrained(made, SAMBERT_RATE, seed=0, size=setting.pick("full", "small"))
+    voice = sambert.bundle(made, SAMBERT, Choice())
+    write_voice(voice, repository, lambda _: None)
+    return voice
 
 
 def _voice(bundle: Bundle, repository: Path) -> Iterator[Subject]:

@@ -9,15 +9,19 @@ import pytest
 from bench.gpu import run
 from bench.gpu.device import Device
 from bench.gpu.setting import GpuSetting
+from bench.sculptor.voices import Made
+from export.bundle import Choice
+from export.families import sambert as family
 
 STAGES = {"demo.encoder", "demo.decoder", "demo.melgan", "sambert.encoder", "sambert.decoder", "sambert.hifigan"}
 
 
 @pytest.fixture(scope="module")
-def measured(repository, designed, tmp_path_factory):
+def measured(repository, sambert, designed, tmp_path_factory):
     """The results of a quick run."""
     work = tmp_path_factory.mktemp("gpu")
-    setting = GpuSetting(repository, "cpu", True, Device("cpu"), work / "work", designed)
+    voice = Made("small", family.bundle(sambert.checkpoint, "sambert", Choice()), sambert.repository, 0.0)
+    setting = GpuSetting(repository, "cpu", True, Device("cpu"), work / "work", voice, designed)
     assert run.run(setting, [], work / "gpu.json")
     return run.results(json.loads((work / "gpu.json").read_text("utf-8")))
 
