@@ -22,7 +22,7 @@ from server.gateway.cli import gateway
 from server.hardware import Choice
 from server.options import ALL, ServerOptions
 from server.probe import synthesize
-from server.security import PROTECTED, Security
+from server.security import PROTECTED, Access, Security
 from server.triton import TritonServer
 from server.watch import Watch
 
@@ -156,7 +156,7 @@ def _run(server: TritonServer, fitting: Choice) -> None:
     _say(f"starting on {server.options.repository}, profile {fitting.profile} ({fitting.reason}), log in {path}")
     if server.form.engines:
         _say(f"engines: {server.form.engines}")
-    _tell_protection(server)
+    _tell_protection(server.options, server.address.access)
     if server.form.warning:
         _say(f"warning: {server.form.warning}", sys.stderr)
     server.wait_ready()
@@ -189,8 +189,7 @@ def _run(server: TritonServer, fitting: Choice) -> None:
     Watch(server, lambda line: _say(f"watch: {line}", sys.stderr)).run(tell_news)
 
 
-def _tell_protection(server: TritonServer) -> None:
-    options, access = server.options, server.address.access
+def _tell_protection(options: ServerOptions, access: Access) -> None:
     if access.token_file is not None:
         _say(f"protected by the token in {access.token_file}: {', '.join(PROTECTED)}")
     if access.tls is None and not hosts.is_loopback(options.host):

@@ -28,8 +28,13 @@ def reachable(host: str) -> str:
 
 
 def bracketed(host: str) -> str:
-    """As it stands before a colon and a port."""
+    """As it stands before a colon and a port, and as gRPC wants it."""
     return f"[{host}]" if ":" in host else host
+
+
+def prefixed(host: str) -> str:
+    """As libevent wants it, which listens for HTTP and for the metrics."""
+    return f"ipv6:{host}" if ":" in host else host
 
 
 def _address(host: str) -> IPv4Address | IPv6Address:

@@ -107,7 +107,8 @@ def command_line(
         *KEEPALIVE,
     ]
     for name, host in listening(options).items():
-        command += [f"--{name}-address={hosts.bracketed(host)}", f"--{name}-port={getattr(ports, name)}"]
+        written = hosts.bracketed(host) if name == "grpc" else hosts.prefixed(host)
+        command += [f"--{name}-address={written}", f"--{name}-port={getattr(ports, name)}"]
     command += security.arguments(options.security, access)
     if options.control == "explicit":
         command += [f"--load-model={model}" for model in options.load]

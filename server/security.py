@@ -38,8 +38,8 @@ class Tls:
     """What a connection to the server trusts and shows, in PEM, and the name that the server's certificate is for."""
 
     name: str
-    trusted: bytes
-    certificate: bytes | None = None
+    trusted: bytes = field(repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
     key: bytes | None = field(default=None, repr=False)
 
 

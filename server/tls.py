@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,12 @@ def _show(context: ssl.SSLContext, pair: KeyPair) -> None:
     try:
         context.load_cert_chain(pair.certificate, pair.key, password=refuse)
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        reason = _reason(error)
+        if reason.endswith("mismatch") or reason == "no certificate assigned":  # a key of another kind
             raise BadRequest(f"the key {pair.key} does not belong to the certificate {pair.certificate}") from None
-        raise BadRequest(f"{pair.certificate} and {pair.key} are no certificate and key in PEM format") from None
+        if "pem" in reason:
+            raise BadRequest(f"{pair.certificate} and {pair.key} are no certificate and key in PEM format") from None
+        raise BadRequest(f"the certificate {pair.certificate} cannot be used: {reason}") from None
 
 
 def _trust(context: ssl.SSLContext, file: Path) -> None:
@@ -87,7 +91,11 @@ def _shake_hands(ends: dict[ssl.SSLObject, str]) -> None:
             except ssl.SSLCertVerificationError as error:
                 raise BadRequest(f"{blame}: {error.verify_message}") from None
             except ssl.SSLError as error:
-                raise BadRequest(f"{blame}: {error.reason}") from None
+                raise BadRequest(f"{blame}: {_reason(error)}") from None
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return str(error.reason or error).lower().replace("_", " ")
 
 
 def _name(certificate: dict[str, Any], file: Path) -> str:
@@ -96,5 +104,6 @@ def _name(certificate: dict[str, Any], file: Path) -> str:
     for kind in ("DNS", "IP Address"):
         for found, value in names:
             if found == kind:
-                return str(value).replace("*", "launcher", 1)
+                # gRPC compares addresses as they are usually written, which OpenSSL does not do with those of IPv6.
+                return str(ip_address(value)) if kind == "IP Address" else value.replace("*", "launcher", 1)
     raise BadRequest(f"the certificate {file} names no host (no subject alternative name): clients would refuse it")
