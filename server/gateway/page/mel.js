@@ -23,16 +23,18 @@ export class Fft {
     for (let i = 0; i < this.size; i++) {
       const j = this.reversed[i];
       if (j > i) {
-        [real[i], real[j]] = [real[j], real[i]];
-        [imaginary[i], imaginary[j]] = [imaginary[j], imaginary[i]];
+        swap(real, i, j);
+        swap(imaginary, i, j);
       }
     }
     for (let half = 1; half < this.size; half *= 2) {
       const step = this.size / (2 * half);
       for (let start = 0; start < this.size; start += 2 * half) {
         for (let k = 0; k < half; k++) {
-          const [c, s] = [this.cos[k * step], this.sin[k * step]];
-          const [even, odd] = [start + k, start + k + half];
+          const c = this.cos[k * step];
+          const s = this.sin[k * step];
+          const even = start + k;
+          const odd = even + half;
           const oddReal = real[odd] * c + imaginary[odd] * s;
           const oddImaginary = imaginary[odd] * c - real[odd] * s;
           real[odd] = real[even] - oddReal;
@@ -43,6 +45,12 @@ export class Fft {
       }
     }
   }
+}
+
+function swap(values, i, j) {
+  const value = values[i];
+  values[i] = values[j];
+  values[j] = value;
 }
 
 export const melOf = (hertz) => 2595 * Math.log10(1 + hertz / 700);
@@ -68,7 +76,7 @@ export class Mel {
   constructor(sampleRate) {
     this.hop = Math.round(sampleRate * HOP);
     this.width = Math.round(sampleRate * WINDOW);
-    const size = 2 ** Math.ceil(Math.log2(2 * this.width));
+    const size = 2 ** Math.ceil(Math.log2(this.width));
     this.fft = new Fft(size);
     this.bank = filterbank(sampleRate, size);
     this.window = Float64Array.from({ length: this.width }, (_, i) => {

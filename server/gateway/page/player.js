@@ -8,6 +8,7 @@ const PIECE = 1; // seconds of one piece
 const LEAD = 0.03; // seconds between scheduling and sounding
 const RESERVE = 0.6; // seconds that must be there before playing goes on after the audio ran out
 const TICK = 200; // ms
+const START = 1000; // ms that a context may take to run before the browser is said to hold it back
 
 export class Player extends EventTarget {
   #context = null;
@@ -22,17 +23,23 @@ export class Player extends EventTarget {
   #wanted = false; // whether the user wants to hear something
   #timer = 0;
   #firstSound = null;
+  #asked = 0; // when the context was to run, in ms
 
   // Must be called by a user's gesture: browsers let no other sound out.
   prepare(sampleRate) {
     if (this.#context?.sampleRate !== sampleRate) {
       this.#context?.close();
       this.#context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-      this.#context.addEventListener("statechange", () => this.#changed());
+      this.#context.addEventListener("statechange", () => {
+        this.#tellFirstSound();
+        this.#changed();
+      });
       this.#gain = new GainNode(this.#context);
       this.#gain.connect(this.#context.destination);
     }
-    if (this.#context.state !== "running") this.#context.resume();
+    if (this.#context.state === "running") return;
+    this.#asked = performance.now();
+    this.#context.resume();
   }
 
   // A new answer. `onFirstSound` is told, once, the milliseconds of performance.now() at which its first sample sounds.
@@ -106,8 +113,8 @@ export class Player extends EventTarget {
     if (!this.#pcm) return "idle";
     if (this.ended) return "ended";
     if (!this.#wanted) return "paused";
-    if (this.#context.state !== "running") return "blocked";
-    return this.#starved ? "waiting" : "playing";
+    if (this.#context.state === "running") return this.#starved ? "waiting" : "playing";
+    return performance.now() - this.#asked > START ? "blocked" : "waiting";
   }
 
   #jump(sample) {
@@ -139,7 +146,10 @@ export class Player extends EventTarget {
     while (!this.#starved && this.#next < length && this.#timeOf(this.#next) < now + AHEAD) {
       this.#schedule(Math.min(length - this.#next, PIECE * sampleRate));
     }
-    if (this.ended) clearInterval(this.#timer);
+    if (this.ended) {
+      clearInterval(this.#timer);
+      this.#context.suspend(); // which gives the sound device back
+    }
     this.#changed();
   }
 
@@ -168,7 +178,7 @@ export class Player extends EventTarget {
   }
 
   #tellFirstSound() {
-    if (!this.#firstSound || this.#context.state !== "running") return;
+    if (!this.#firstSound || this.#starved || this.#context.state !== "running") return;
     this.#firstSound(performance.now() + 1000 * (this.#origin - this.#context.currentTime));
     this.#firstSound = null;
   }

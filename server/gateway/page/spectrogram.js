@@ -21,17 +21,12 @@ export class Spectrogram {
     this.pcm = pcm;
     this.mel = pcm && new Mel(pcm.sampleRate);
     this.levels = []; // for each frame its bands, as indices of the palette
-    this.complete = false;
   }
 
-  // All of the audio is there: so are the frames at its end.
-  finish() {
-    this.complete = true;
-  }
-
-  // Whether all that is there was drawn: frames are counted a few at a time, so that the page stays quick.
-  draw(view, position) {
-    const caughtUp = this.#grow();
+  // Gives whether all that is there was drawn: frames are counted a few at a time, so that the page stays quick. Of audio
+  // that is `complete` there are frames up to its end.
+  draw(view, position, complete) {
+    const caughtUp = this.#grow(complete);
     const context = sharp(this.canvas);
     const { width, height } = this.canvas;
     context.clearRect(0, 0, width, height);
@@ -61,10 +56,10 @@ export class Spectrogram {
     return this.sheet;
   }
 
-  #grow() {
+  #grow(complete) {
     if (!this.pcm) return true;
     const end = performance.now() + BUDGET;
-    const wanted = this.mel.frames(this.pcm.length, this.complete);
+    const wanted = this.mel.frames(this.pcm.length, complete);
     const read = (start, count) => this.pcm.read(start, count);
     while (this.levels.length < wanted && performance.now() < end) {
       const frame = this.mel.frame(this.levels.length, read);

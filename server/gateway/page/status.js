@@ -9,8 +9,10 @@ export class Status {
   #health = undefined; // of the last answer; null when there was none
   #timer = 0;
 
-  constructor(strip) {
+  // `onAnswer` is called whenever the service answers.
+  constructor(strip, onAnswer) {
     this.strip = strip;
+    this.onAnswer = onAnswer;
     onLanguage(() => this.#show());
     document.addEventListener("visibilitychange", () => this.#watch());
     this.#watch();
@@ -25,6 +27,7 @@ export class Status {
     clearTimeout(this.#timer);
     try {
       this.#health = await read("health", AbortSignal.timeout(2 * PERIOD));
+      this.onAnswer();
     } catch {
       this.#health = null;
     }
@@ -39,7 +42,8 @@ export class Status {
     this.#write("queue", queue(this.#health?.queue));
     this.#write("memory", memory(this.#health?.memory));
     this.#write("degradation", step(this.#health?.degradation));
-    this.strip.title = this.#health?.message ?? "";
+    const reason = state === "failing" ? (this.#health.message ?? "") : "";
+    this.#write("reason", reason);
   }
 
   #write(name, text) {

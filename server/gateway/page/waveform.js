@@ -3,6 +3,7 @@
 import { colour, drawHead, sharp } from "./canvas.js";
 
 const STEP = 0.005; // seconds
+const QUIET = 0.1; // of full scale: audio with a lower peak is not drawn as if it were loud
 
 export class Waveform {
   constructor(canvas) {
@@ -14,6 +15,7 @@ export class Waveform {
     this.pcm = pcm;
     this.lows = [];
     this.highs = [];
+    this.peak = 0;
   }
 
   draw(view, position) {
@@ -23,11 +25,12 @@ export class Waveform {
     context.clearRect(0, 0, width, height);
     const [said, ahead] = [colour("--wave-said"), colour("--wave")];
     const bar = Math.max(2, Math.round(2 * (window.devicePixelRatio || 1)));
+    const scale = 0.46 / Math.max(this.peak, QUIET);
     for (let x = 0; x < width; x += 1.5 * bar) {
       const time = view.start + (x / width) * view.length;
       const [low, high] = this.#range(time, time + ((1.5 * bar) / width) * view.length);
-      const top = height * (0.5 - 0.48 * high);
-      const size = Math.max(height * 0.48 * (high - low), bar / 2);
+      const top = height * (0.5 - scale * high);
+      const size = Math.max(height * scale * (high - low), bar / 2);
       context.fillStyle = time < position ? said : ahead;
       if (high >= low) context.fillRect(x, top, bar, size);
     }
@@ -55,6 +58,7 @@ export class Waveform {
       }
       this.lows.push(low);
       this.highs.push(high);
+      this.peak = Math.max(this.peak, high, -low);
     }
   }
 }
