@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from client import InvalidRequest
+from client.cli._options import Ca, Encrypted, Reached, Server, TlsName, TokenFile
 from server.errors import BadRequest
 
-from .settings import GatewaySettings
+from .settings import Bounds, GatewaySettings
 
 _DEFAULT = GatewaySettings()
+_BOUNDS = Bounds()
 
 
 def gateway(
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="The server's gRPC address.")] = _DEFAULT.server,
+    server: Server = _DEFAULT.connection.server,
+    tls: Encrypted = False,
+    ca: Ca = None,
+    client_certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Show this certificate to the server (PEM).")
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
+    tls_name: TlsName = None,
+    token_file: TokenFile = None,
     metrics_server: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The server's metrics, for what /health tells of it.")
     ] = None,
@@ -24,27 +35,51 @@ def gateway(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = _DEFAULT.port,
     timeout: Annotated[float, typer.Option(help="Seconds that a whole answer may take.")] = _DEFAULT.timeout,
     tokens: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may ask, and how much (TOML).")] = None,
-    certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="For HTTPS, with its chain (PEM).")] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate and its chain (PEM).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="The key of --certificate (PEM).")] = None,
+    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request's body.")] = _BOUNDS.body,
+    max_characters: Annotated[int, typer.Option(min=1, help="Characters of a text.")] = _BOUNDS.characters,
+    max_connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = _BOUNDS.connections,
+    body_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a request's body may take to come.")
+    ] = _BOUNDS.body_seconds,
+    stall_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a reader of audio may take nothing.")
+    ] = _BOUNDS.stall_seconds,
 ) -> None:
     """Serves OpenAI's speech API and a web page in front of a server, until Ctrl-C."""
-    settings = GatewaySettings(
-        server=server,
-        metrics_server=metrics_server,
-        host=host,
-        port=port,
-        timeout=timeout,
-        tokens=tokens,
-        certificate=certificate,
-        key=key,
-    )
     try:
         from .listener import serve
     except ModuleNotFoundError as error:
-        print(f"error: {error.name} is missing: pip install 'sculptor-triton[gateway]'", file=sys.stderr)
-        raise typer.Exit(2) from None
+        _fail(f"{error.name} is missing: pip install 'sculptor-triton[gateway]'")
+    bounds = Bounds(
+        body=max_body,
+        characters=max_characters,
+        connections=max_connections,
+        body_seconds=body_seconds,
+        stall_seconds=stall_seconds,
+    )
     try:
-        serve(settings)
-    except BadRequest as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+        connection = Reached(server, tls, ca, client_certificate, client_key, tls_name, token_file).connection()
+        serve(
+            GatewaySettings(
+                connection=connection,
+                metrics_server=metrics_server,
+                host=host,
+                port=port,
+                timeout=timeout,
+                tokens=tokens,
+                certificate=certificate,
+                key=key,
+                bounds=bounds,
+            )
+        )
+    except (BadRequest, InvalidRequest) as error:
+        _fail(str(error))
+
+
+def _fail(reason: str) -> NoReturn:
+    print(f"error: {reason}", file=sys.stderr)
+    raise typer.Exit(2)

@@ -11,12 +11,54 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from client import DeadlineExceeded, InvalidRequest, ServiceUnavailable, SpeechError, VoiceNotFound
 
+from .candid import Overloaded
+from .metrics import GatewayMetrics
+
 AWAY_SECONDS = 2.0
 """When to ask again for a server that is away and did not say how long."""
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong: a line for people, a kind, the field that is wrong, and a word for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is an error."""
+
+    error: ErrorDetail
+
+
+_MEANINGS = {
+    400: "The request is wrong.",
+    401: "The token is missing or unknown.",
+    404: "There is no such voice or model.",
+    408: "The body took too long to come.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    429: "Too much at once: again after Retry-After.",
+    500: "A defect.",
+    503: "The server is away: again after Retry-After.",
+    504: "No complete answer within the timeout.",
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": meaning} for status, meaning in _MEANINGS.items()
+}
+"""What a route that asks the server may answer in place of a result."""
+
+_FIELDS = {"text": "input"} | {
+    name: name for name in ("quality", "speaker", "emotion", "style", "speed", "pitch", "energy", "attributes", "seed")
+}
+"""Words with which messages about a field begin, and the field."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,12 +113,10 @@ def of_speech(error: SpeechError) -> GatewayError:
     if isinstance(error, VoiceNotFound):
         return GatewayError(404, message, param="voice", code="voice_not_found")
     if isinstance(error, InvalidRequest):
-        return GatewayError(400, message)
+        return GatewayError(400, message, param=_FIELDS.get(message.partition(" ")[0]), code="invalid_value")
+    if isinstance(error, Overloaded):
+        return GatewayError(429, message, kind="requests", code="overloaded", retry_after=error.retry_after)
     if isinstance(error, ServiceUnavailable):
-        if error.retry_after is not None:
-            return GatewayError(
-                429, message, kind="requests", code="rate_limit_exceeded", retry_after=error.retry_after
-            )
         return GatewayError(503, message, code="server_unavailable", retry_after=AWAY_SECONDS)
     if isinstance(error, DeadlineExceeded):
         return GatewayError(504, message, code="deadline_exceeded")
@@ -93,19 +133,26 @@ def of_validation(errors: Sequence[Any]) -> GatewayError:
     return GatewayError(400, f"{where}: {message}" if where else message, param=where or None, code="invalid_value")
 
 
-def handle_errors(app: FastAPI) -> None:
+def handle_errors(app: FastAPI, metrics: GatewayMetrics) -> None:
     """Have every failure of ``app`` answered in OpenAI's shape."""
+
+    def answer(error: GatewayError) -> JSONResponse:
+        if error.retry_after is not None:
+            metrics.refused.labels(str(error.code)).inc()
+        return error.response()
 
     @app.exception_handler(GatewayError)
     async def gateway(request: Request, error: GatewayError) -> JSONResponse:
-        return error.response()
+        return answer(error)
 
     @app.exception_handler(SpeechError)
     async def speech(request: Request, error: SpeechError) -> JSONResponse:
-        return of_speech(error).response()
+        return answer(of_speech(error))
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        if not _is_json(request.headers.get("content-type", "")):
+            return GatewayError(415, "send the body as Content-Type: application/json", code="not_json").response()
         return of_validation(error.errors()).response()
 
     @app.exception_handler(HTTPException)
@@ -116,6 +163,11 @@ def handle_errors(app: FastAPI) -> None:
     async def defect(request: Request, error: Exception) -> JSONResponse:
         _log.error("defect of the gateway at %s", request.url.path)
         return GatewayError(500, "a defect of the gateway: see its log", code="gateway_failed").response()
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def of_http(error: HTTPException, method: str) -> GatewayError:

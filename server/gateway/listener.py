@@ -1,17 +1,24 @@
-"""The HTTP server: the socket, and when it is ready."""
+"""The HTTP server: its socket, its bounds, and when it is ready."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import socket
+import ssl
 
 import uvicorn
 
-from server.errors import PortInUse
+from server.errors import BadRequest, PortInUse
 
+from .access import read_tokens
 from .app import create_app
+from .connection import Connection
 from .settings import GatewaySettings
 
 BACKLOG = 256
+DRAIN_SECONDS = 30
+"""How long answers under way get at the end."""
 
 
 class _Http(uvicorn.Server):
@@ -31,13 +38,43 @@ def serve(settings: GatewaySettings) -> None:
     """Serve until a signal.
 
     Raises:
-        BadRequest: the address cannot be listened on.
+        BadRequest: a setting is wrong, or the address cannot be listened on.
     """
+    secure = _check_certificate(settings)
+    app = create_app(settings, [] if settings.tokens is None else read_tokens(settings.tokens))
     listening = _listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{listening.getsockname()[1]}"
-    config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, lifespan="on")
+    url = f"{'https' if secure else 'http'}://{host}:{listening.getsockname()[1]}"
+    config = uvicorn.Config(
+        app,
+        http=functools.partial(Connection, settings.bounds, app.state.metrics),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=settings.bounds.header,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.key,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # every odd request is a warning
     _Http(config, url).run([listening])
+
+
+def _check_certificate(settings: GatewaySettings) -> bool:
+    """Whether HTTPS is served."""
+    if settings.certificate is None and settings.key is None:
+        return False
+    if settings.certificate is None or settings.key is None:
+        raise BadRequest("--certificate and --key go together")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        raise BadRequest(f"cannot use {settings.certificate} with {settings.key}: {reason}") from None
+    return True
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from client import Connection
+
 KIB = 1 << 10
 
 
@@ -36,7 +38,7 @@ class GatewaySettings:
     """Where the gateway listens, whom it asks, and whom it answers.
 
     Attributes:
-        server: address of the server's gRPC endpoint, as the client's.
+        connection: how the server is reached.
         metrics_server: ``HOST:PORT`` of the server's metrics page, None: it is not read.
         host, port: where HTTP is served; port 0 picks a free one.
         timeout: seconds that a whole answer may take, the listener's own time included.
@@ -44,7 +46,7 @@ class GatewaySettings:
         certificate, key: PEM files of HTTPS; None: plain HTTP.
     """
 
-    server: str = "127.0.0.1:8001"
+    connection: Connection = field(default_factory=Connection)
     metrics_server: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
