@@ -26,9 +26,9 @@ _ENDING = re.compile(r"\s+#([0-2])\s*$")
 class Span:
     """The characters `start` to `end` of a text and how to read them; one word unless the reading has several.
 
-    `kind` says what `value` is: "pinyin" (said exactly as given, see `parse_phonemes`), "citation" (pinyin with the tones of a dictionary,
-    which change as they do in speech), "text" (read instead), or one of `say_as.SAY_AS` (read as that; `value` is a
-    date's form, like `mdy`).
+    `kind` says what `value` is: "pinyin" (said exactly as given, see `parse_phonemes`), "citation" (pinyin with the
+    tones of a dictionary, which change as they do in speech), "text" (read instead), or one of `say_as.SAY_AS` (read as
+    that; `value` is a date's form, like `mdy`).
     """
 
     start: int
