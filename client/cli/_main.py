@@ -12,6 +12,7 @@ from ._console import fail, quiet_streams
 from .batch import batch
 from .health import health
 from .metrics import metrics
+from .phonemes import phonemes
 from .stream import stream
 from .styles import styles
 from .synth import synth
@@ -29,7 +30,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for command in (synth, stream, batch, voices, styles, load, unload, health, metrics):
+    for command in (synth, stream, batch, voices, styles, phonemes, load, unload, health, metrics):
         app.command()(command)
     app.callback()(_root)
     return app
