@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from client.audio import wav_header
@@ -180,7 +181,9 @@ class _Compressed:
     def __init__(self, form: Format, sample_rate: int, target: object, options: Mapping[str, str]) -> None:
         self._rate = sample_rate
         self._container = av.open(target, "w", format=form.container, options=dict(options))
-        self._stream = self._container.add_stream(form.codec, rate=form.rate(sample_rate), options=dict(form.options))
+        self._stream = cast(
+            AudioStream, self._container.add_stream(form.codec, rate=form.rate(sample_rate), options=dict(form.options))
+        )
         self._stream.layout = "mono"
         if form.bit_rate:
             self._stream.bit_rate = form.bit_rate
