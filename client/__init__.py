@@ -13,6 +13,7 @@
 from ._async import AsyncSynthesizer
 from ._connection import Connection, Tls
 from ._errors import (
+    ConnectionLost,
     ConnectTimeout,
     DeadlineExceeded,
     DiskFull,
@@ -60,6 +61,7 @@ __all__ = [
     "Clause",
     "ConnectTimeout",
     "Connection",
+    "ConnectionLost",
     "Deadline",
     "DeadlineExceeded",
     "DiskFull",

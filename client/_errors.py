@@ -7,7 +7,8 @@ SpeechError
 ├── ServiceError              the request may be right, the service did not fulfil it
 │   ├── ServiceUnavailable    no server there, or it cannot answer now: a later retry may
 │   │   └── ServerUnreachable no connection to a server, or no front door there
-│   │       └── ConnectTimeout    nothing answered at the address within the connect timeout
+│   │       ├── ConnectTimeout    nothing answered at the address within the connect timeout
+│   │       └── ConnectionLost    the connection broke while an answer was waited for
 │   ├── DeadlineExceeded      no complete answer within the total timeout
 │   ├── ServiceFailed         a defect of the service
 │   └── ProtocolError         the answer is not what the front door promises
@@ -60,6 +61,10 @@ class ServerUnreachable(ServiceUnavailable):
 
 class ConnectTimeout(ServerUnreachable):
     """Nothing answered at the address within ``Timeout.connect`` seconds."""
+
+
+class ConnectionLost(ServerUnreachable):
+    """The connection broke while an answer was waited for: the server may have died."""
 
 
 class DeadlineExceeded(ServiceError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ._errors import ConnectTimeout, ServiceUnavailable, SpeechError, VoiceNotFound
+from ._errors import ConnectionLost, ConnectTimeout, ServiceUnavailable, SpeechError, VoiceNotFound
 from ._servers import Servers
 
 _LOG = logging.getLogger("client")
@@ -35,12 +35,13 @@ class Round:
         """The server there did not answer, or with ``begun`` not to the end.
 
         Raises:
-            SpeechError: ``error``, where the next server would have to leave out what this one has answered.
+            SpeechError: ``error``, where the next server would have to leave out what this one has answered, or where
+                this one took the call and died: the caller counts how often that happens.
         """
         self._errors[address] = error
         if isinstance(error, ServiceUnavailable):
             self._servers.failed(address, error)
-        if begun:
+        if begun or isinstance(error, ConnectionLost):
             raise error
 
 

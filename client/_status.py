@@ -8,6 +8,7 @@ import grpc
 
 from ._channel import Channel
 from ._errors import (
+    ConnectionLost,
     ConnectTimeout,
     DeadlineExceeded,
     InvalidRequest,
@@ -110,7 +111,7 @@ def _unavailable(text: str, server: str) -> ServiceUnavailable:
     if _NOT_CONNECTED.search(text):
         return ServerUnreachable(f"no gRPC server at {server}: start one, or give its gRPC port")
     if _LOST.search(text):
-        return ServerUnreachable(f"the connection to {server} was lost: try again ({text})")
+        return ConnectionLost(f"the connection to {server} was lost: try again ({text})")
     hint = _RETRY_AFTER.search(text)
     message = f"the server cannot answer now, try again later: {text}"
     return ServiceUnavailable(message, None if hint is None else float(hint[1]))

@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _catalog, _health, _phonemes, _repository
+from ._answer import Answer
 from ._assemble import Assembly
 from ._connection import DEFAULT_SERVER, Connection, Tls
 from ._errors import ServiceUnavailable, SpeechError
 from ._models import Chunk, Health, Preset, Progress, Voice
 from ._phonemes import Reading
 from ._plan import Call, Plan, T
-from ._request import Continuation, Options, Request
+from ._request import Options, Request
 from ._retry import Pauses
 from ._speech import Speech
 from ._timeouts import Deadline, Timeout
@@ -196,20 +197,19 @@ class Synthesizer:
 
     def _chunks(self, request: Request, deadline: Deadline) -> Generator[Chunk, None, None]:
         """The chunks as they arrive. Closing this cancels the request on the server."""
-        pauses = Pauses(deadline)
+        answer = Answer(request, deadline)
         while True:
-            spoken, resume = False, ""
             try:
-                with closing(self._transport.synthesize(request, deadline)) as chunks:
+                with closing(self._transport.synthesize(answer.request, deadline)) as chunks:
                     for chunk in chunks:
-                        spoken, resume = spoken or chunk.samples.size > 0, chunk.resume
-                        yield chunk
-                if not resume:
+                        new = answer.take(chunk)
+                        if new is not None:
+                            yield new
+                if answer.complete():
                     return
-                request, pauses = Continuation.of(request, resume), Pauses(deadline)
                 continue
             except ServiceUnavailable as error:
-                pause = pauses.after(error, spoken=spoken)
+                pause = answer.failed(error)
             time.sleep(pause)
 
     def _run(self, plan: Plan[T], timeout: Timeout | float | Deadline | None) -> T:

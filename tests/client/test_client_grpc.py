@@ -25,6 +25,7 @@ from client import (
     Synthesizer,
     VoiceNotFound,
 )
+from client._answer import WASTED
 
 
 def until_cancelled(request: Any, context: Any) -> Iterator[Any]:
@@ -133,14 +134,24 @@ def test_a_busy_server_is_asked_again_and_each_request_is_whole(call: Call) -> N
     assert 10_000_000 > first > last > 0, "each says what is left of the deadline"
 
 
-def test_a_request_is_not_repeated_once_audio_came(call: Call) -> None:
+def test_a_request_whose_server_gives_up_in_the_middle_is_repeated_without_what_came(call: Call) -> None:
+    def answer(request: Any, context: Any) -> Iterator[Any]:
+        yield response()
+        context.abort(grpc.StatusCode.UNAVAILABLE, "full")
+
+    with Triton(answer, speak) as triton:
+        speech = call(triton.address, "synthesize", "好")
+    assert (speech.duration, len(speech.clauses), len(triton.requests)) == (2.0, 1, 2)
+
+
+def test_a_request_that_never_gets_further_is_given_up(call: Call) -> None:
     def answer(request: Any, context: Any) -> Iterator[Any]:
         yield response()
         context.abort(grpc.StatusCode.UNAVAILABLE, "full")
 
     with Triton(answer) as triton, pytest.raises(ServiceUnavailable):
         call(triton.address, "synthesize", "好")
-    assert len(triton.requests) == 1
+    assert len(triton.requests) == 1 + WASTED
 
 
 def _stops_short(request: Any, context: Any) -> Iterator[Any]:

@@ -90,13 +90,6 @@ def test_a_request_is_repeated_as_long_as_no_audio_came(pieces: Pieces) -> None:
     assert len(fake.requests) == 3
 
 
-def test_once_audio_came_a_failure_is_told(pieces: Pieces) -> None:
-    fake = FakeTransport([speech_chunk(), BUSY], [speech_chunk()])
-    with pytest.raises(ServiceUnavailable):
-        pieces(fake, "好")
-    assert len(fake.requests) == 1
-
-
 def test_the_server_says_when_to_try_again(pieces: Pieces, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_retry, "FIRST_PAUSE", 1000.0)
     fake = FakeTransport([ServiceUnavailable("busy", retry_after=0.001)], [speech_chunk()])
