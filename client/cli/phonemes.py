@@ -29,4 +29,4 @@ def phonemes(
         return
     for notice in reading.notices:
         note(f"note: {notice.message}")
-    emit(reading.phonemes or "".join(word.said + word.marks for word in reading.words))
+    emit(reading.phonemes or " ".join(word.said + word.marks for word in reading.words))

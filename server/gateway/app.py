@@ -38,9 +38,11 @@ def create_app(settings: GatewaySettings, callers: Sequence[Caller] = ()) -> Fas
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        transport = cast(AsyncTransport, Candid(connect_async(settings.connection)))
-        async with AsyncSynthesizer(settings.connection.server, timeout=settings.timeout, transport=transport) as made:
-            app.state.service = Service(settings, made, metrics)
+        server, transport = settings.connection.server, connect_async(settings.connection)
+        candid = cast(AsyncTransport, Candid(transport))
+        async with AsyncSynthesizer(server, timeout=settings.timeout, transport=candid) as made:
+            patient = AsyncSynthesizer(server, timeout=settings.timeout, transport=transport)
+            app.state.service = Service(settings, made, patient, metrics)
             yield
 
     app = FastAPI(title=TITLE, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response
 
-from client import Reading, ReadWord, as_ssml, parse_phonemes
+from client import InvalidRequest, Reading, ReadWord, VoiceNotFound, as_ssml, parse_phonemes
 
 from .access import Calling
 from .asked import spoken
@@ -90,10 +90,13 @@ class PhonemesSpeechRequest(SpeechRequest):
         """A text that is read so.
 
         Raises:
-            InvalidRequest: the phonemes are no pinyin.
+            GatewayError: the phonemes are no pinyin.
         """
         if self.words is None:
-            return as_ssml(parse_phonemes(self.phonemes or ""))
+            try:
+                return as_ssml(parse_phonemes(self.phonemes or ""))
+            except InvalidRequest as error:
+                raise _wrong(str(error)) from None
         return as_ssml(ReadWord(word.text, word.pinyin, ending=word.ending, marks=word.marks) for word in self.words)
 
 
@@ -123,7 +126,13 @@ def router() -> APIRouter:
         text = asked.ssml()
         _check_length("phonemes", text, service)
         # Found out before the audio begins: a syllable that there is not, and a voice that would leave pinyin out.
-        reading = await service.synthesizer.phonemes(text, voice=asked.options().get("voice"))
+        voice = asked.options().get("voice")
+        try:
+            reading = await service.synthesizer.phonemes(text, voice=voice)
+        except VoiceNotFound:
+            raise
+        except InvalidRequest as error:
+            raise _wrong(str(error)) from None
         if not reading.phonemes:
             raise GatewayError(
                 400,
@@ -135,6 +144,10 @@ def router() -> APIRouter:
         return answer(service, spelled, spoken(service, caller, spelled))
 
     return routes
+
+
+def _wrong(message: str) -> GatewayError:
+    return GatewayError(400, message, param="phonemes", code="invalid_value")
 
 
 def _check_length(name: str, text: str, service: Service) -> None:

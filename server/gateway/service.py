@@ -15,10 +15,14 @@ from .settings import GatewaySettings
 
 @dataclass(frozen=True)
 class Service:
-    """The settings, the one connection to the server, and the counters; ``app.state.service``."""
+    """The settings, the one connection to the server, and the counters; ``app.state.service``.
+
+    ``patient`` waits where ``synthesizer`` tells of overload at once.
+    """
 
     settings: GatewaySettings
     synthesizer: AsyncSynthesizer
+    patient: AsyncSynthesizer
     metrics: GatewayMetrics
 
 
