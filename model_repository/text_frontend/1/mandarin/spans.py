@@ -73,7 +73,9 @@ def parse_phonemes(text: str) -> tuple[tuple[Syllable, ...], int | None] | None:
     """Pinyin and the break after it where one is given, like `jin1 tian1 #1`, or None for anything else."""
     ending = _ENDING.search(text)
     syllables = parse_pinyin(text[: ending.start()] if ending else text)
-    return syllables and (syllables, int(ending[1]) if ending else None)
+    if syllables is None:
+        return None
+    return syllables, int(ending[1]) if ending else None
 
 
 def prepare(text: str, spans: Sequence[Span], places: Sequence[Place], latin: Latin) -> Prepared:
