@@ -26,7 +26,8 @@ export class Status {
   async #ask() {
     clearTimeout(this.#timer);
     try {
-      this.#health = await read("health", AbortSignal.timeout(2 * PERIOD));
+      const answer = await read("health", AbortSignal.timeout(2 * PERIOD));
+      this.#health = "healthy" in answer ? answer : null; // of a proxy, perhaps
       this.onAnswer();
     } catch {
       this.#health = null;
