@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,7 +45,16 @@ def summary(server: str, version: str, voices: Sequence[VoiceHealth]) -> Health:
     ill = [f"voice {voice.voice}: {voice.message}" for voice in voices if not voice.healthy]
     if not voices:
         return Health(False, "the server has no voice ready: load one", server, version)
-    return Health(not ill, "; ".join(ill) or "every voice speaks", server, version, tuple(voices))
+    known = tuple(replace(voice, server=server) for voice in voices)
+    return Health(not ill, "; ".join(ill) or "every voice speaks", server, version, known)
+
+
+def together(server: str, each: Sequence[Health]) -> Health:
+    """The health of several servers, which is well when each is."""
+    ill = [f"{health.server}: {health.message}" for health in each if not health.healthy]
+    version = next((health.version for health in each if health.version), "")
+    voices = tuple(voice for health in each for voice in health.voices)
+    return Health(not ill, "; ".join(ill) or "every voice speaks on every server", server, version, voices)
 
 
 def unreachable(server: str, error: SpeechError) -> Health:

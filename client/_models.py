@@ -107,7 +107,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class VoiceHealth:
-    """How one voice did: seconds to the first and to the last sample, and seconds of audio."""
+    """How one voice did at ``server``: seconds to the first and to the last sample, and seconds of audio."""
 
     voice: str
     healthy: bool
@@ -115,6 +115,7 @@ class VoiceHealth:
     first_audio: float | None = None
     elapsed: float | None = None
     audio: float | None = None
+    server: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ._timeouts import Deadline
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
+DOUBLINGS = 3
 RECOVERY = 30.0
 """Seconds for which a request that was under way waits for its server, or another, to be there again."""
 
@@ -43,7 +43,7 @@ class Pauses:
             raise error
         pause: float
         if error.retry_after is None:
-            pause = min(FIRST_PAUSE * 2 ** min(self._failed - 1, 30), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+            pause = FIRST_PAUSE * 2 ** min(self._failed - 1, DOUBLINGS) * random.uniform(0.5, 1.0)
         else:
             pause = error.retry_after * random.uniform(1.0, 1.2)
         if pause >= self._deadline.remaining():

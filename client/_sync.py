@@ -19,6 +19,7 @@ from ._plan import Call, Plan, T
 from ._request import Options, Request
 from ._retry import Pauses
 from ._speech import Speech
+from ._spread import SpreadTransport
 from ._timeouts import Deadline, Timeout
 from ._transport import Transport
 
@@ -168,9 +169,16 @@ class Synthesizer:
         self._run(_repository.unload(voice), timeout)
 
     def health(self, *, timeout: Timeout | float | None = None) -> Health:
-        """Try every ready voice with a short sentence. A service that fails is a result, not an error."""
+        """Try every ready voice with a short sentence, on every server.
+
+        A service that fails is a result, not an error.
+        """
         deadline = self._deadline(timeout)
         try:
+            each = self._transport.each(deadline) if isinstance(self._transport, SpreadTransport) else []
+            if len(each) > 1:
+                ones = [Synthesizer(server, timeout=self._timeout, transport=one) for server, one in each]
+                return _health.together(self._server, [one.health(timeout=timeout) for one in ones])
             version = self._retrying(deadline, Call("version"))
             voices = [voice for voice in self._run(_catalog.voices(), deadline) if voice.ready]
         except SpeechError as error:

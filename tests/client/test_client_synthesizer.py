@@ -92,13 +92,6 @@ def test_a_server_that_stays_busy_is_given_up(call: Call) -> None:
     assert len(fake.requests) == ATTEMPTS
 
 
-def test_nothing_is_tried_again_after_the_first_response(call: Call) -> None:
-    fake = FakeTransport([speech_chunk(), BUSY], [speech_chunk()])
-    with pytest.raises(ServiceUnavailable):
-        call(fake, "synthesize", "好")
-    assert len(fake.requests) == 1
-
-
 @pytest.mark.parametrize(
     "error",
     [InvalidRequest("x"), VoiceNotFound("x"), ServiceFailed("x"), ProtocolError("x"), ConnectTimeout("x")],
