@@ -204,7 +204,7 @@ def refuse(code: grpc.StatusCode, details: str) -> Answer:
 class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
     """Speaks gRPC as a Triton server does. The n-th stream gets the n-th answer, the last one stays."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> None:
         self.answers = answers or (speak,)
         self.requests: list[Any] = []
         self.headers: list[dict[str, str]] = []
@@ -220,7 +220,7 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
         self.configs = {"demo": DEMO, "ghost": DEMO, "tts": {"presets": PRESETS}}
         self.changes: list[str] = []
         self.managed = True
-        self.server = grpc.server(futures.ThreadPoolExecutor(8))
+        self.server = grpc.server(futures.ThreadPoolExecutor(8), interceptors=interceptors)
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
 
