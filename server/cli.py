@@ -28,6 +28,8 @@ from server.watch import Watch
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS_KEPT = 20
+# What a container is configured by: TTS_PROFILE for --profile of `serve`, TTS_GATEWAY_PORT for --port of `gateway`.
+VARIABLES = "TTS"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("gateway")(gateway)
 app.command("certificates")(certificates.command)
@@ -36,7 +38,9 @@ app.command("certificates")(certificates.command)
 def run(arguments: list[str] | None = None) -> int:
     """The whole command; gives the exit code. Wrong arguments are one line, too."""
     try:
-        result: Any = app(args=arguments, prog_name="python -m server", standalone_mode=False)
+        result: Any = app(
+            args=arguments, prog_name="python -m server", standalone_mode=False, auto_envvar_prefix=VARIABLES
+        )
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's errors, wherever typer keeps click
             raise
@@ -52,7 +56,7 @@ def main() -> None:
     """Runs the speech server."""
 
 
-@app.command()
+@app.command(context_settings={"auto_envvar_prefix": VARIABLES})
 def serve(
     repository: Annotated[Path, typer.Option(help="The model repository.")] = CHECKOUT / "model_repository",
     profile: Annotated[str, typer.Option(help="The hardware's: configs/<profile>.pbtxt; auto finds it.")] = "auto",

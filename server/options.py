@@ -10,6 +10,7 @@ from typing import Literal
 
 from server import hosts, security
 from server.assemble import Assembly
+from server.cores import cores
 from server.find import Installation
 from server.hosts import LOOPBACK
 from server.ports import Ports
@@ -124,6 +125,10 @@ def command_line(
         command.append(f"--log-verbose={options.log_verbose}")
     if assembly is not None:
         command += [f"--backend-directory={assembly.backends}", f"--cache-directory={assembly.caches}"]
+    else:
+        # The C++ backend has all stages in one process, and would have a pool of spinning threads for each of them.
+        threads = f"intra_op_thread_count={cores()}"
+        command += [f"--backend-config=onnxruntime,{option}" for option in ("enable-global-threadpool=1", threads)]
     return [*command, *options.extra_args]
 
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     quiet_streams()
     try:
-        code = build()(arguments, prog_name="python -m client", standalone_mode=False)
+        code = build()(arguments, prog_name="python -m client", standalone_mode=False, auto_envvar_prefix="TTS")
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except SpeechError as error:
