@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ._errors import ConnectionLost, ProtocolError, ServiceUnavailable
 from ._models import Chunk, Notice
@@ -15,6 +15,32 @@ WASTED = 3
 """Attempts in a row that a server may take and bring nothing new: the text may be what ends it each time."""
 
 _LOG = logging.getLogger("client")
+
+
+@dataclass
+class _Given:
+    """What the caller has of the current part; ``clauses`` are their texts and ``done`` its progress."""
+
+    samples: int = 0
+    rate: int = 0
+    clauses: list[str] = field(default_factory=list)
+    marks: int = 0
+    notices: set[Notice] = field(default_factory=set)
+    done: int = 0
+
+
+@dataclass
+class _Attempt:
+    """How far one attempt at the current part is, and what the caller had of it before: ``had`` samples, ``told``."""
+
+    repeats: bool = False
+    had: int = 0
+    told: frozenset[Notice] = frozenset()
+    begun: bool = False
+    samples: int = 0
+    clauses: int = 0
+    marks: int = 0
+    resume: str = ""
 
 
 class Answer:
@@ -31,8 +57,11 @@ class Answer:
     def __init__(self, request: Request, deadline: Deadline) -> None:
         self.request = request
         self._deadline = deadline
-        self._heard = 0
-        self._begin_part()
+        self._heard = 0.0  # seconds of all parts
+        self._wasted = 0
+        self._pauses = Pauses(deadline)
+        self._given = _Given()
+        self._attempt = _Attempt()
 
     def take(self, chunk: Chunk) -> Chunk | None:
         """The next chunk of this attempt, as far as it is new; ``None`` where nothing of it is.
@@ -40,28 +69,28 @@ class Answer:
         Raises:
             ProtocolError: this attempt's answer is another than the one before it gave.
         """
-        self._begun = True
-        self._resume = chunk.resume
-        if self._repeating:
+        given, attempt = self._given, self._attempt
+        if attempt.repeats:
             self._compare(chunk)
-        samples = chunk.samples[max(0, self._samples - self._at) :]
-        clauses = chunk.clauses[max(0, len(self._clauses) - self._at_clause) :]
-        marks = chunk.marks[max(0, self._marks - self._at_mark) :]
-        notices = tuple(notice for notice in chunk.notices if notice not in self._told)
+        samples = chunk.samples[max(0, given.samples - attempt.samples) :]
+        clauses = chunk.clauses[max(0, len(given.clauses) - attempt.clauses) :]
+        marks = chunk.marks[max(0, given.marks - attempt.marks) :]
+        notices = tuple(notice for notice in chunk.notices if notice not in attempt.told)
         progress = chunk.progress
-        if self._repeating and progress is not None and progress.done <= self._done:
+        if attempt.repeats and progress is not None and progress.done <= given.done:
             progress = None
-        self._at += chunk.samples.size
-        self._at_clause += len(chunk.clauses)
-        self._at_mark += len(chunk.marks)
-        self._rate = self._rate or chunk.sample_rate
-        self._samples += samples.size
-        self._heard += samples.size
-        self._clauses += (clause.text for clause in clauses)
-        self._marks += len(marks)
-        self._notices.update(chunk.notices)
-        self._done = max(self._done, progress.done if progress is not None else 0)
-        if not self._repeating:
+        attempt.begun, attempt.resume = True, chunk.resume
+        attempt.samples += chunk.samples.size
+        attempt.clauses += len(chunk.clauses)
+        attempt.marks += len(chunk.marks)
+        given.samples += samples.size
+        given.rate = given.rate or chunk.sample_rate
+        given.clauses += (clause.text for clause in clauses)
+        given.marks += len(marks)
+        given.notices.update(notices)
+        given.done = given.done if progress is None else progress.done
+        self._heard += samples.size / (chunk.sample_rate or 1)
+        if not attempt.repeats:
             return chunk
         if not (samples.size or clauses or marks or notices or progress or chunk.resume):
             return None
@@ -73,13 +102,14 @@ class Answer:
         Raises:
             ProtocolError: it ended before what the attempt before it gave.
         """
-        if self._at < self._samples:
-            raise _other(f"it ends after {self._at} samples, where {self._samples} came already")
-        if self._resume:
-            self.request = Continuation.of(self.request, self._resume)
-            self._begin_part()
-            return False
-        return True
+        if self._attempt.samples < self._given.samples:
+            raise _other(f"it ends after {self._attempt.samples} samples, where {self._given.samples} came already")
+        if not self._attempt.resume:
+            return True
+        self.request = Continuation.of(self.request, self._attempt.resume)
+        self._pauses, self._wasted = Pauses(self._deadline), 0
+        self._given, self._attempt = _Given(), _Attempt()
+        return False
 
     def failed(self, error: ServiceUnavailable) -> float:
         """Seconds after which ``request`` is to be sent again.
@@ -89,53 +119,31 @@ class Answer:
         Raises:
             ServiceUnavailable: ``error`` itself, where another attempt is not worth it.
         """
-        if self._resume and self._at >= self._samples:  # all of this part came, and only its end is missing
+        given, attempt = self._given, self._attempt
+        if attempt.resume and attempt.samples >= given.samples:  # all of this part came, and only its end is missing
             self.complete()
             return 0.0
-        if self._samples > self._before:
-            self._pauses, self._wasted = self._new_pauses(), 0
-        elif (self._begun and self._heard) or isinstance(error, ConnectionLost):
+        if given.samples > attempt.had:
+            self._pauses, self._wasted = Pauses(self._deadline), 0
+        elif (attempt.begun and self._heard) or isinstance(error, ConnectionLost):
             self._wasted += 1
-        if isinstance(error, ConnectionLost) or self._heard:
+        if self._heard or isinstance(error, ConnectionLost):
             self._pauses.patience = RECOVERY
         if self._wasted >= WASTED:
             raise error
         pause = self._pauses.after(error)
         if self._heard:
-            seconds = self._heard / self._rate if self._rate else 0.0
-            _LOG.info("the request is sent again after %.2f s of audio: %s", seconds, error)
-        self._begin_attempt(repeating=self._repeating or self._begun)
+            _LOG.info("the request is sent again after %.2f s of audio: %s", self._heard, error)
+        repeats = attempt.repeats or attempt.begun
+        self._attempt = _Attempt(repeats, given.samples, frozenset(given.notices))
         return pause
 
-    def _new_pauses(self) -> Pauses:
-        return Pauses(self._deadline)
-
-    def _begin_part(self) -> None:
-        self._pauses = self._new_pauses()
-        self._wasted = 0
-        # Of this part, what was given.
-        self._rate = 0
-        self._samples = 0
-        self._clauses: list[str] = []
-        self._marks = 0
-        self._notices: set[Notice] = set()
-        self._done = 0
-        self._begin_attempt(repeating=False)
-
-    def _begin_attempt(self, *, repeating: bool) -> None:
-        self._repeating = repeating
-        self._begun = False
-        self._resume = ""
-        # Where in the part this attempt is, and what had been given when it began.
-        self._at = self._at_clause = self._at_mark = 0
-        self._before = self._samples
-        self._told = frozenset(self._notices) if repeating else frozenset()
-
     def _compare(self, chunk: Chunk) -> None:
-        if chunk.samples.size and self._rate not in (0, chunk.sample_rate):
-            raise _other(f"it has {chunk.sample_rate} Hz, where {self._rate} came already")
-        given = self._clauses[self._at_clause : self._at_clause + len(chunk.clauses)]
-        for text, clause in zip(given, chunk.clauses, strict=False):
+        """See that what was given already is what this chunk repeats."""
+        given, at = self._given, self._attempt.clauses
+        if chunk.samples.size and given.rate not in (0, chunk.sample_rate):
+            raise _other(f"it has {chunk.sample_rate} Hz, where {given.rate} came already")
+        for text, clause in zip(given.clauses[at:], chunk.clauses, strict=False):
             if text != clause.text:
                 raise _other(f"it speaks {clause.text[:40]!r}, where {text[:40]!r} came already")
 
