@@ -117,9 +117,8 @@ def router() -> APIRouter:
     @routes.get("/health", responses={503: {"model": HealthAnswer, "description": "A voice does not speak."}})
     async def health(service: Serving, response: Response) -> HealthAnswer:
         """Whether every voice speaks, tried by a real synthesis not longer ago than ten seconds."""
-        found, metrics = await asyncio.gather(
-            spoken.get(lambda: service.patient.health(timeout=PROBE_PATIENCE)), counted.get(lambda: _metrics(service))
-        )
+        found = await spoken.get(lambda: service.patient.health(timeout=PROBE_PATIENCE))
+        metrics = await counted.get(lambda: _metrics(service))
         response.status_code = 200 if found.healthy else 503
         response.headers["cache-control"] = "no-store"
         return _answer(found, metrics)
