@@ -42,9 +42,9 @@ def gateway(
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request's body.")] = _BOUNDS.body,
     max_characters: Annotated[int, typer.Option(min=1, help="Characters of a text.")] = _BOUNDS.characters,
     max_connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = _BOUNDS.connections,
-    body_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Seconds that a request's body may take to come.")
-    ] = _BOUNDS.body_seconds,
+    request_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a request's headers may take to come, and its body.")
+    ] = _BOUNDS.request_seconds,
     stall_seconds: Annotated[
         float, typer.Option(min=0.1, help="Seconds that a reader of audio may take nothing.")
     ] = _BOUNDS.stall_seconds,
@@ -58,7 +58,7 @@ def gateway(
         body=max_body,
         characters=max_characters,
         connections=max_connections,
-        body_seconds=body_seconds,
+        request_seconds=request_seconds,
         stall_seconds=stall_seconds,
     )
     try:

@@ -83,7 +83,7 @@ class Connection(H11Protocol):
         self.loop.call_later(self._bounds.stall_seconds, self.transport.abort)
 
     def _expect_header(self) -> None:
-        self._header_timer = self.loop.call_later(self._bounds.header_seconds, self._too_slow)
+        self._header_timer = self.loop.call_later(self._bounds.request_seconds, self._too_slow)
 
     def _forget_header(self) -> None:
         if self._header_timer is not None:

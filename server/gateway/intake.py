@@ -57,10 +57,10 @@ class Intake:
         if length == "0" and "transfer-encoding" not in headers:
             return b""
         try:
-            return await asyncio.wait_for(self._read(receive), self._bounds.body_seconds)
+            return await asyncio.wait_for(self._read(receive), self._bounds.request_seconds)
         except asyncio.TimeoutError:
             raise GatewayError(
-                408, f"the body did not come within {self._bounds.body_seconds:g} s", code="body_too_slow"
+                408, f"the body did not come within {self._bounds.request_seconds:g} s", code="body_too_slow"
             ) from None
 
     async def _read(self, receive: Receive) -> bytes | None:
@@ -86,7 +86,7 @@ class Intake:
         await send({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
         if error.status == 413 and not waits:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(_drop(receive), self._bounds.body_seconds)
+                await asyncio.wait_for(_drop(receive), self._bounds.request_seconds)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _too_large(self) -> GatewayError:

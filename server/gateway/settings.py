@@ -19,8 +19,7 @@ class Bounds:
         header: bytes of a request's line and headers.
         characters: characters of a text.
         connections: open at once; further ones are refused.
-        header_seconds: for a request's line and headers to come.
-        body_seconds: for the body to come.
+        request_seconds: for a request's line and headers to come, and again for its body.
         stall_seconds: that a reader of audio may take nothing before he is cut off.
     """
 
@@ -28,8 +27,7 @@ class Bounds:
     header: int = 32 * KIB
     characters: int = 60_000
     connections: int = 256
-    header_seconds: float = 10.0
-    body_seconds: float = 20.0
+    request_seconds: float = 15.0
     stall_seconds: float = 30.0
 
 
