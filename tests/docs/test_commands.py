@@ -19,11 +19,12 @@ PROGRAMS = {
     "python -m server": ("server.cli", "app"),
     "scripts/serve": ("server.cli", "app"),
     "scripts/gateway": ("server.cli", "app"),
+    "scripts/certificates": ("server.cli", "app"),
     "scripts/perf": ("perf.run", "app"),
     "scripts/bench": ("bench.run", "app"),
 }
 # What a script puts in front of its arguments.
-LEADING = {"scripts/serve": ["serve"], "scripts/gateway": ["gateway"]}
+LEADING = {"scripts/serve": ["serve"], "scripts/gateway": ["gateway"], "scripts/certificates": ["certificates"]}
 
 SPEAKS = "tests/service/test_command_line.py::test_a_sentence_becomes_a_file_of_the_kind_its_name_ends_with"
 SAMBERT = "tests/service/test_sambert.py::test_the_command_line_speaks_with_an_emotion"
@@ -31,6 +32,7 @@ SCULPTOR = "tests/service/test_sculptor.py::test_the_command_line_designs_a_voic
 SERVES = "tests/server/test_server_command.py::test_a_signal_stops_the_server_with_exit_code_0"
 ATTACHES = "tests/export/test_attach.py::test_the_command_says_what_the_voice_has_now"
 VERIFIES = "tests/export/test_export_cli.py::test_verify_prints_one_json_object_and_exits_with_1_past_the_tolerance"
+SECURED = "tests/service/test_secured.py"
 HERE = "here"
 # The first pattern that a command matches names the test that runs it, or one like it.
 RUN_BY: tuple[tuple[str, str], ...] = (
@@ -38,8 +40,17 @@ RUN_BY: tuple[tuple[str, str], ...] = (
     (r"python -m client .*\| ffmpeg", "tests/client/test_client_process.py::test_a_pipe_gets_wav_as_it_comes"),
     (r"python -m client .*--voice zhitian", SAMBERT),
     (r"python -m client .*--voice sculptor", SCULPTOR),
+    (r"python -m client .*--ca ", f"{SECURED}::test_the_commands_of_the_documentation_speak_and_list"),
     (r"python -m client ", HERE),
     (r"scripts/demo ", SPEAKS),
+    (
+        r"scripts/gateway .*--ca ",
+        f"{SECURED}::test_the_gateway_of_the_documentation_speaks_by_https_to_who_has_a_token",
+    ),
+    (
+        r"scripts/certificates ",
+        "tests/server/test_security_certificates.py::test_files_that_are_there_are_replaced_only_when_told_to",
+    ),
     (r"scripts/serve", SERVES),
     (
         r"scripts/perf ",

@@ -6,8 +6,10 @@ import contextlib
 import http.client
 import json
 import os
+import shlex
 import signal
 import socket
+import ssl
 import threading
 import time
 import urllib.request
@@ -17,15 +19,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 import trustme
+from docs.documented import ROOT, blocks, commands
+from gateway.conftest import running
 from tritonclient.grpc import service_pb2
 
+from client import cli as client
 from server import Security, ServerAddress, ServerOptions, TritonServer, certificates, frontdoor, stubs
 from server import repository as models
 from server.control import Control, ControlError, connected
 from server.watch import Watch
 
+PAGE = ROOT / "docs" / "security.md"
 TOKEN = "the-token-of-this-test-0123456789"
 TEXT = "这句话谁也不许偷听。"
 PATIENCE = 60.0
@@ -67,15 +74,23 @@ HTTP_PROTECTED = (
 
 
 @pytest.fixture(scope="module")
-def secured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What docs/security.md has its reader make: certificates, and a file of tokens."""
+    made = tmp_path_factory.mktemp("secured")
+    certificates.make(made / "certificates", ("speech.example",))
+    (made / "token").write_text(TOKEN)
+    (tokens,) = blocks(PAGE, "toml")
+    (made / "tokens.toml").write_text(tokens)
+    return made
+
+
+@pytest.fixture(scope="module")
+def secured(repository: Path, folder: Path) -> Iterator[TritonServer]:
     """As `serve --on-demand` starts it: its probe has the first voice loaded by the router."""
-    folder = tmp_path_factory.mktemp("secured")
-    certificates.make(folder)
-    token = folder / "token"
-    token.write_text(TOKEN)
-    files = (folder / name for name in ("server.crt", "server.key", "ca.crt", "client.crt", "client.key"))
+    names = ("server.crt", "server.key", "ca.crt", "client.crt", "client.key")
+    security = Security(*(folder / "certificates" / name for name in names), folder / "token")
     options = ServerOptions(
-        repository, security=Security(*files, token), load=models.shared(repository), log_file=folder / "log"
+        repository, security=security, load=models.shared(repository), log_file=folder / "triton.log"
     )
     server = TritonServer(options)
     try:
@@ -105,6 +120,21 @@ def refusal(address: ServerAddress, method: str, message: object) -> str:
         getattr(stub, method)(message, timeout=PATIENCE, metadata=address.access.metadata)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     return str(caught.value.details())
+
+
+def documented(program: str, server: TritonServer, folder: Path) -> list[list[str]]:
+    """The arguments of a program's commands on the page, for this server, these files and on loopback."""
+    lines = [command.line for command in commands() if command.page == "docs/security.md"]
+    here = {
+        "speech.example:8001": server.address.grpc,
+        "~/.local/state/tts-server/token": str(folder / "token"),
+        "certificates/": f"{folder}/certificates/",
+        "tokens.toml": str(folder / "tokens.toml"),
+        "--host 0.0.0.0": "--host 127.0.0.1",
+    }
+    for written, meant in here.items():
+        lines = [line.replace(written, meant) for line in lines]
+    return [shlex.split(line.removeprefix(program)) for line in lines if line.startswith(program)]
 
 
 # What is free, and what is not
@@ -175,7 +205,7 @@ def test_a_client_that_does_not_speak_tls_is_refused(secured: TritonServer) -> N
 @pytest.mark.parametrize("trusted", ["another CA", "another name"])
 def test_a_client_that_expects_another_server_says_nothing_to_this_one(secured: TritonServer, trusted: str) -> None:
     other = trustme.CA().cert_pem.bytes()
-    expected = {"trusted": other} if trusted == "another CA" else {"name": "speech.example"}
+    expected = {"trusted": other} if trusted == "another CA" else {"name": "another.example"}
     with tap(secured.address.grpc_port) as (port, heard), pytest.raises(ControlError, match="failed to connect"):
         Control(replace(with_tls(secured.address, **expected), grpc_port=port)).models()
     assert TOKEN.encode() not in b"".join(heard)
@@ -243,6 +273,37 @@ def test_the_token_is_in_no_command_line_and_in_no_log(secured: TritonServer) ->
 
 
 # What our own parts do behind it
+
+
+def test_the_commands_of_the_documentation_speak_and_list(
+    secured: TritonServer, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    speak, list_ = documented("python -m client ", secured, folder)
+    assert client.main(speak) == 0
+    assert (folder / "hello.wav").stat().st_size > 10_000
+    capsys.readouterr()
+    assert client.main(list_) == 0
+    assert "demo" in capsys.readouterr().out
+    tokenless = list_[: list_.index("--token-file")]
+    assert client.main(tokenless) != 0
+    assert "--token-file" in capsys.readouterr().err
+
+
+def test_the_gateway_of_the_documentation_speaks_by_https_to_who_has_a_token(
+    secured: TritonServer, folder: Path
+) -> None:
+    (arguments,) = documented("scripts/gateway ", secured, folder)
+    trusted = ssl.create_default_context(cafile=folder / "certificates" / "ca.crt")
+    with running(*arguments) as gateway, httpx.Client(base_url=gateway.url, verify=trusted) as caller:
+        assert gateway.url.startswith("https://")
+        asked = {"model": "tts-1", "input": "你好。", "voice": "demo", "response_format": "wav"}
+        assert caller.post("/v1/audio/speech", json=asked).status_code == 401
+        held = {"authorization": "Bearer replace-this-by-a-long-random-word"}
+        answer = caller.post("/v1/audio/speech", json=asked, headers=held)
+        assert (answer.status_code, answer.content[:4]) == (200, b"RIFF")
+        voices = caller.get("/v1/audio/voices", headers=held).json()["voices"]
+        assert [voice["name"] for voice in voices] == ["demo"]
 
 
 def test_the_router_loads_a_voice_on_demand_with_the_token(secured: TritonServer) -> None:
