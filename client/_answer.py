@@ -132,8 +132,7 @@ class Answer:
         if self._wasted >= WASTED:
             raise error
         pause = self._pauses.after(error)
-        if self._heard:
-            _LOG.info("the request is sent again after %.2f s of audio: %s", self._heard, error)
+        _LOG.info("the request is sent again after %.2f s of audio: %s", self._heard, error)
         repeats = attempt.repeats or attempt.begun
         self._attempt = _Attempt(repeats, given.samples, frozenset(given.notices))
         return pause
