@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from own_server import Copy, front_door
+from own_server import Copy, eventually, front_door
 from triton_calls import Triton
 
 from client import InvalidRequest
@@ -159,3 +159,18 @@ def test_the_command_line_speaks_with_an_emotion(front, tmp_path):
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["sample_rate"] == 16000
     assert out.stat().st_size > 1000
+
+
+def test_a_voice_is_taken_away_and_brought_back_while_the_server_runs(front, tmp_path):
+    folder = front.server.options.repository
+    before = samples(front, voice="studio")
+    front.synthesizer.unload("studio")
+    eventually(lambda: not front.ready("studio_hifigan"), "its last stage is unloaded")
+    models = sorted(folder.glob("studio*"))  # its own folder first
+    for model in models:
+        shutil.move(model, tmp_path / model.name)
+    assert "studio" not in {voice.name for voice in front.synthesizer.voices()}
+    for model in reversed(models):
+        shutil.move(tmp_path / model.name, model)
+    assert front.synthesizer.load("studio").ready
+    assert np.array_equal(samples(front, voice="studio"), before)
