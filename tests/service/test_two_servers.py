@@ -22,6 +22,7 @@ LONG = "人工智能正在改变我们的生活方式，也带来了新的挑战
 SHORT = "今天天气真好，我们去公园散步吧。"
 STREAMS, WHOLE, HEARD = 10, 14, 6
 TIMEOUT = 240.0
+ROUNDING = 8  # of 32767: two servers may cut the audio into other pieces, whose sums round otherwise
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_stream_outlasts_the_restart_of_its_only_server(mortal, synthesizer):
         back.result()
     speech = heard.finish()
     assert same(speech, whole)
-    print("most that a sample differs:", np.abs(speech.samples.astype(int) - whole.samples).max())
+    assert np.abs(speech.samples.astype(int) - whole.samples).max() <= ROUNDING
 
 
 def restart(server: TritonServer) -> None:
