@@ -142,6 +142,8 @@ def test_a_server_that_cannot_start_again_is_one_error_and_exit_code_1(repositor
         (("--grpc-port", "70000", "--repository", "repository"), "not between 1 and 65535"),
         (("--grpc-port", "many"), "--grpc-port"),
         (("--nonsense",), "--nonsense"),
+        (("--host", "speech.example", "--repository", "repository"), "is no IP address to listen on"),
+        (("--certificate", "a.crt", "--repository", "repository"), "--certificate and --key belong together"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from http_control import HttpControl
+from http_control import HttpControl, read_token
 from model_control import ControlError, NotManaged
 
 
@@ -22,6 +22,7 @@ class Endpoint(ThreadingHTTPServer):
         self.silent: set[str] = set()  # models whose orders get no answer until the endpoint is closed
         self.closing = threading.Event()
         self.paths: list[str] = []
+        self.tokens: list[str | None] = []
         self.running = self.most = 0
         self.lock = threading.Lock()
 
@@ -39,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         with self.server.lock:
             self.server.paths.append(self.path)
+            self.server.tokens.append(self.headers["tts-token"])
             self.server.running += 1
             self.server.most = max(self.server.most, self.server.running)
         if self.path.split("/")[4] in self.server.silent:
@@ -104,6 +106,21 @@ def test_an_answer_that_is_no_json_is_the_reason_itself(control, endpoint, body,
 def test_a_server_that_loads_nothing_on_demand_says_so(control, endpoint):
     endpoint.refuse("explicit model load / unload is not allowed if polling is enabled")
     with pytest.raises(NotManaged):
+        control.load("anna")
+
+
+def test_an_order_to_a_protected_server_carries_its_token(control, endpoint, tmp_path):
+    (tmp_path / "token").write_text("a secret\n")
+    token = read_token({"TTS_TOKEN_FILE": str(tmp_path / "token")})
+    HttpControl(endpoint.address, {"anna"}.__contains__, token).load("anna")
+    control.load("anna")
+    assert endpoint.tokens == ["a secret", None]
+    assert read_token({}) == ""
+
+
+def test_a_token_that_the_server_does_not_take_is_told_with_where_it_comes_from(control, endpoint):
+    endpoint.status, endpoint.answer = 403, b'{"error": "This API is restricted"}'
+    with pytest.raises(ControlError, match=r"another token to load models than TTS_TOKEN_FILE gives: This API is"):
         control.load("anna")
 
 
