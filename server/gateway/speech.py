@@ -183,4 +183,4 @@ def _fitting(notices: Sequence[Notice]) -> str:
 def contents() -> dict[str, Any]:
     """What an answer of audio may be, for the schema."""
     audio = {form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in FORMATS.values()}
-    return {**audio, "text/event-stream": {"schema": {"type": "string"}}}
+    return {**audio, "text/event-stream": {}}
