@@ -17,8 +17,8 @@ from .errors import DOCUMENTED, GatewayError
 from .service import Service, Serving
 from .speech import SpeechRequest, answer, contents
 
-MOST_WORDS = 5000
-"""Words of a request; the server takes no more elements in a text."""
+MOST_WORDS = 2000
+"""Words of a request: as markup, so many are about as long as a text may be."""
 
 
 class PhonemesRequest(BaseModel):
