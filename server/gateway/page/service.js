@@ -61,7 +61,7 @@ async function send(path, body, signal) {
     return await fetch(new URL(path, document.baseURI), request);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServiceError(0, { code: "unreachable", message: "" });
+    throw new ServiceError(0, { code: "unreachable" });
   }
 }
 

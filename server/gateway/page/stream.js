@@ -26,21 +26,32 @@ export async function* speak(request, signal) {
   const decoder = new TextDecoder();
   const lines = new Lines();
   const reader = response.body.getReader();
+  let complete = false;
   try {
-    for (let done = false; !done; ) {
-      const part = await reader.read();
-      done = part.done;
-      const text = done ? decoder.decode() : decoder.decode(part.value, { stream: true });
-      for (const line of [...lines.push(text), ...(done ? lines.end() : [])]) {
+    for (let ended = false; !ended; ) {
+      const part = await readFrom(reader);
+      ended = part.done;
+      const text = ended ? decoder.decode() : decoder.decode(part.value, { stream: true });
+      for (const line of [...lines.push(text), ...(ended ? lines.end() : [])]) {
         const event = JSON.parse(line);
         if (event.type === "error") throw new ServiceError(response.status, event.error);
+        complete = event.type === "done";
         yield event;
-        if (event.type === "done") return;
       }
     }
   } finally {
     // Of a stream that has been read to its end this does nothing.
     reader.cancel().catch(() => {});
   }
-  throw new ServiceError(0, { code: "cut_off", message: "" });
+  if (!complete) throw new ServiceError(0, { code: "cut_off" });
+}
+
+// A connection that breaks ends the answer too early, like one that was closed.
+async function readFrom(reader) {
+  try {
+    return await reader.read();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServiceError(0, { code: "cut_off" });
+  }
 }
