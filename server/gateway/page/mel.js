@@ -1,7 +1,7 @@
 // A mel spectrogram that grows with the audio: frames of 10 ms, 80 bands from 0 Hz to half the sample rate.
 
 export const BANDS = 80;
-export const HOP = 0.01; // seconds
+const HOP = 0.01; // seconds, to the nearest sample
 const WINDOW = 0.025; // seconds
 const FLOOR = -100; // dB; the quietest level that is told from silence
 
@@ -75,6 +75,7 @@ export function filterbank(sampleRate, size, bands = BANDS) {
 export class Mel {
   constructor(sampleRate) {
     this.hop = Math.round(sampleRate * HOP);
+    this.period = this.hop / sampleRate; // seconds
     this.width = Math.round(sampleRate * WINDOW);
     const size = 2 ** Math.ceil(Math.log2(this.width));
     this.fft = new Fft(size);

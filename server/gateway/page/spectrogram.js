@@ -1,7 +1,7 @@
 // The mel spectrogram as a picture, a column for each frame, drawn once as the audio grows.
 
 import { colour, drawHead, sharp } from "./canvas.js";
-import { BANDS, HOP, Mel } from "./mel.js";
+import { BANDS, Mel } from "./mel.js";
 
 const QUIET = -90; // dB: the first colour
 const LOUD = -15; // dB: the last one
@@ -20,6 +20,7 @@ export class Spectrogram {
   open(pcm) {
     this.pcm = pcm;
     this.mel = pcm && new Mel(pcm.sampleRate);
+    this.drawn = ""; // what the sheet shows
     this.levels = []; // for each frame its bands, as indices of the palette
   }
 
@@ -30,19 +31,23 @@ export class Spectrogram {
     const context = sharp(this.canvas);
     const { width, height } = this.canvas;
     context.clearRect(0, 0, width, height);
-    const first = Math.floor(view.start / HOP);
-    const shown = Math.ceil(view.length / HOP);
-    const columns = Math.min(this.levels.length - first, shown);
+    if (!this.pcm) return true;
+    const { period } = this.mel;
+    const first = Math.floor(view.start / period);
+    const columns = Math.min(this.levels.length - first, Math.ceil(view.length / period));
     if (columns > 0) {
-      const picture = this.#picture(first, columns);
-      context.imageSmoothingEnabled = true;
-      context.drawImage(picture, 0, 0, columns, BANDS, 0, 0, (columns / shown) * width, height);
+      const x = ((first * period - view.start) / view.length) * width;
+      const span = ((columns * period) / view.length) * width;
+      context.drawImage(this.#picture(first, columns), x, 0, span, height);
     }
-    if (this.pcm) drawHead(context, view, position);
+    drawHead(context, view, position);
     return caughtUp;
   }
 
   #picture(first, columns) {
+    const name = `${first} ${columns}`;
+    if (this.palette && this.drawn === name) return this.sheet;
+    this.drawn = name;
     this.palette ??= palette();
     const image = new ImageData(columns, BANDS);
     const pixels = new Uint32Array(image.data.buffer);

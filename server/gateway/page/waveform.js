@@ -2,7 +2,7 @@
 
 import { colour, drawHead, sharp } from "./canvas.js";
 
-const STEP = 0.005; // seconds
+const STEP = 0.005; // seconds, to the nearest sample
 const QUIET = 0.1; // of full scale: audio with a lower peak is not drawn as if it were loud
 
 export class Waveform {
@@ -13,6 +13,7 @@ export class Waveform {
 
   open(pcm) {
     this.pcm = pcm;
+    this.step = pcm ? Math.round(pcm.sampleRate * STEP) : 0; // samples
     this.lows = [];
     this.highs = [];
     this.peak = 0;
@@ -39,8 +40,10 @@ export class Waveform {
 
   #range(from, to) {
     let [low, high] = [Infinity, -Infinity];
-    const last = Math.min(Math.max(Math.ceil(to / STEP), Math.floor(from / STEP) + 1), this.lows.length);
-    for (let i = Math.max(0, Math.floor(from / STEP)); i < last; i++) {
+    const steps = this.pcm ? this.pcm.sampleRate / this.step : 0; // a second
+    const first = Math.max(0, Math.floor(from * steps));
+    const last = Math.min(Math.max(Math.ceil(to * steps), first + 1), this.lows.length);
+    for (let i = first; i < last; i++) {
       low = Math.min(low, this.lows[i]);
       high = Math.max(high, this.highs[i]);
     }
@@ -49,7 +52,7 @@ export class Waveform {
 
   #grow() {
     if (!this.pcm) return;
-    const step = Math.round(this.pcm.sampleRate * STEP);
+    const { step } = this;
     while ((this.lows.length + 1) * step <= this.pcm.length) {
       let [low, high] = [0, 0];
       for (const sample of this.pcm.read(this.lows.length * step, step)) {
