@@ -23,6 +23,7 @@ from server.hardware import Choice
 from server.options import ALL, ServerOptions
 from server.probe import synthesize
 from server.security import PROTECTED, Access, Security
+from server.tracing import Trace
 from server.triton import TritonServer
 from server.watch import Watch
 
@@ -74,6 +75,8 @@ def serve(
     token_file: Annotated[Path | None, typer.Option(help="A secret for all but speech and health.")] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's own log goes.")] = None,
     tritonserver: Annotated[Path | None, typer.Option(help="The tritonserver to use.")] = None,
+    trace: Annotated[str | None, typer.Option(metavar="URL", help="Where spans go: OpenTelemetry, OTLP/HTTP.")] = None,
+    trace_rate: Annotated[int, typer.Option(min=1, metavar="N", help="One request in N is traced.")] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds that the start may take.")] = 300.0,
     exit_timeout: Annotated[int, typer.Option(min=0, help="Seconds that requests in flight get at the end.")] = 30,
 ) -> None:
@@ -94,6 +97,7 @@ def serve(
             metrics_port=metrics_port,
             log_file=log_file or _default_log(),
             tritonserver=tritonserver,
+            trace=_trace(trace, trace_rate),
         ),
         probe=functools.partial(synthesize, voices=models.voices(repository)),
         ready_timeout=timeout,
@@ -142,6 +146,14 @@ def _on_demand(repository: Path) -> tuple[str, ...]:
     """What is loaded from the start when voices are not."""
     try:
         return models.shared(repository)
+    except BadRequest as error:
+        _fail(error, 2)
+
+
+def _trace(url: str | None, rate: int) -> Trace | None:
+    """Where spans go, if anywhere."""
+    try:
+        return None if url is None else Trace.to(url, rate)
     except BadRequest as error:
         _fail(error, 2)
 

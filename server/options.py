@@ -15,6 +15,7 @@ from server.find import Installation
 from server.hosts import LOOPBACK
 from server.ports import Ports
 from server.security import Access, Security
+from server.tracing import TRACE_URL, Trace
 
 # A client whose machine vanished, or that was stopped, is noticed within 80 s and its requests are cancelled, where
 # gRPC would wait two hours; and clients may look after the server every 10 s without being taken for a flood.
@@ -54,6 +55,7 @@ class ServerOptions:
     exit_timeout: int = 10  # seconds that requests in flight get when the server stops
     log_file: Path | None = None  # appended to; None keeps the log only while the server runs
     log_verbose: int = 0
+    trace: Trace | None = None
     tritonserver: Path | None = None
     extra_args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +123,8 @@ def command_line(
         command.append("--disable-auto-complete-config")
     if options.cache_bytes:
         command.append(f"--cache-config=local,size={options.cache_bytes}")
+    if options.trace is not None:
+        command += options.trace.arguments()
     if options.log_verbose:
         command.append(f"--log-verbose={options.log_verbose}")
     if assembly is not None:
@@ -140,6 +144,8 @@ def process_environment(
     variables.pop(TOKEN_FILE, None)  # one of another server that was started by hand
     if access.token_file is not None:
         variables[TOKEN_FILE] = str(access.token_file)
+    if options.trace is not None:
+        variables[TRACE_URL] = options.trace.url
     if assembly is not None:
         _prepend(variables, "PATH", assembly.python)
         for folder in reversed(assembly.libraries):

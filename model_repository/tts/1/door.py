@@ -24,6 +24,7 @@ from settings import Settings
 from speech import THREADS, Policy, Speech
 from stages import Models, Stages
 from telemetry import Telemetry
+from tracing import Trace, TracedModels
 
 SWEEP_SECONDS = 0.1
 GOVERN_SECONDS = 1.0
@@ -90,7 +91,12 @@ class FrontDoor:
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def take(
-        self, inputs: Mapping[str, npt.NDArray[Any]], parameters: Mapping[str, Any], timeout: float, answer: Answer
+        self,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        parameters: Mapping[str, Any],
+        timeout: float,
+        answer: Answer,
+        trace: Trace | None = None,
     ) -> None:
         """Start, queue or refuse a request; `timeout` is its time in seconds, 0 when it names none."""
         # Not before the first request: until then the server is not ready to be asked anything.
@@ -102,10 +108,12 @@ class FrontDoor:
                 styles.instruction(request.style, self._presets)
         except RequestError as error:
             self._telemetry.ended("INVALID_ARGUMENT")
+            if trace is not None:
+                trace.ended("INVALID_ARGUMENT", str(error))
             answer.fail("INVALID_ARGUMENT", str(error))
             return
         seconds = timeout or self._settings.default_deadline_seconds
-        self._admission.submit(_Ticket(self, request, answer, self._clock(), seconds))
+        self._admission.submit(_Ticket(self, request, answer, self._clock(), seconds, trace))
 
     def close(self) -> None:
         """Take no more requests and let those in flight end."""
@@ -119,6 +127,8 @@ class FrontDoor:
         """Answer one request, whatever happens."""
         begin = self._clock()
         self._telemetry.waited(begin - ticket.arrived)
+        if ticket.trace is not None:
+            ticket.trace.started()
         outcome, message = "INTERNAL", "synthesis was interrupted"
         try:
             outcome, message = self._outcome(ticket)
@@ -130,6 +140,8 @@ class FrontDoor:
             self._telemetry.ran(end - begin, end - ticket.arrived)
             if outcome == "INTERNAL" and is_out_of_memory(message):
                 self._telemetry.out_of_memory()
+            if ticket.trace is not None:
+                ticket.trace.ended(outcome, message)
             if outcome in ("ok", "CANCELLED"):
                 ticket.answer.end()
             else:
@@ -162,7 +174,10 @@ class FrontDoor:
             if self._clock() > ticket.deadline:
                 raise DeadlineError(f"not complete within {ticket.seconds:g} s: send less text or allow more time")
 
-        stages = Stages(self._caller(check), batching=self._settings.batching)
+        models = self._caller(check)
+        if ticket.trace is not None:
+            models = TracedModels(models, ticket.trace)
+        stages = Stages(models, batching=self._settings.batching)
         with ExitStack() as held:
             used: set[str] = set()
 
@@ -265,11 +280,14 @@ class FrontDoor:
 class _Ticket:
     """A request on its way through the admission."""
 
-    def __init__(self, door: FrontDoor, request: Request, answer: Answer, arrived: float, seconds: float) -> None:
+    def __init__(
+        self, door: FrontDoor, request: Request, answer: Answer, arrived: float, seconds: float, trace: Trace | None
+    ) -> None:
         self._door = door
         self.request = request
         self.answer = answer
         self.seconds = seconds
+        self.trace = trace
         self.arrived = arrived
         self.deadline = arrived + seconds
 
@@ -281,6 +299,8 @@ class _Ticket:
 
     def refuse(self, code: str, message: str) -> None:
         self._door.refused(self, code)
+        if self.trace is not None:
+            self.trace.ended(code, message)
         if code == "CANCELLED":
             self.answer.end()
         else:

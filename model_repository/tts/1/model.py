@@ -23,7 +23,9 @@ from pool import VoicePool
 from readings import Sampler
 from request import PASSED_ON
 from settings import Settings
+from span_export import URL_VARIABLE, SpanExporter
 from telemetry import Telemetry
+from tracing import Context, Trace
 from vitals import Vitals
 
 _INPUTS = ("TEXT", "QUALITY", "STYLE", "ATTRIBUTES", "SEED", *PASSED_ON)
@@ -57,6 +59,8 @@ class TritonPythonModel:
             pool.adopt(voice, stages)
             telemetry.expect(f"{voice}_{stage}" for stage in stages)
         telemetry.expect(_SHARED)
+        traces = os.environ.get(URL_VARIABLE)
+        self._spans = SpanExporter(traces, pb_utils.Logger.log_warn) if traces else None
         self._door = FrontDoor(
             settings,
             pool,
@@ -73,12 +77,20 @@ class TritonPythonModel:
             tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in _INPUTS}
             inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
             parameters = json.loads(request.parameters() or "{}")
-            self._door.take(inputs, parameters, request.timeout() / 1e6, _Answer(request.get_response_sender()))
+            answer = _Answer(request.get_response_sender())
+            self._door.take(inputs, parameters, request.timeout() / 1e6, answer, self._trace(request))
 
     def finalize(self) -> None:
         """Let the requests in flight end."""
         self._door.close()
+        if self._spans is not None:
+            self._spans.close()
         os.close(self._held)
+
+    def _trace(self, request: Any) -> Trace | None:
+        """Where the spans of a request go, if it is one of those that Triton traces."""
+        context = Context.read(request.trace().get_context()) if self._spans is not None else None
+        return Trace(context, self._spans.add) if self._spans is not None and context is not None else None
 
 
 def _caller(pool: VoicePool, vitals: Vitals, check: Callable[[], None]) -> Caller:
