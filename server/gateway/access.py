@@ -103,7 +103,13 @@ def read_tokens(path: Path) -> list[Caller]:
     tokens = content.get("tokens")
     if set(content) != {"tokens"} or not isinstance(tokens, dict) or not tokens:
         raise BadRequest(f"{path} must have tables [tokens.NAME], and nothing else")
-    return [_read(f"{path}: tokens.{name}", name, about) for name, about in tokens.items()]
+    callers: dict[bytes, Caller] = {}
+    for name, about in tokens.items():
+        caller = _read(f"{path}: tokens.{name}", name, about)
+        same = callers.setdefault(caller.digest, caller)
+        if same is not caller:
+            raise BadRequest(f"{path}: tokens.{name} is the same token as tokens.{same.name}")
+    return list(callers.values())
 
 
 def _read(where: str, name: str, about: Any) -> Caller:

@@ -35,10 +35,10 @@ def create_app(settings: GatewaySettings, callers: Sequence[Caller] = ()) -> Fas
         InvalidRequest: the connection's certificates cannot be read.
     """
     metrics = GatewayMetrics()
+    server, transport = settings.connection.server, connect_async(settings.connection)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        server, transport = settings.connection.server, connect_async(settings.connection)
         candid = cast(AsyncTransport, Candid(transport))
         async with AsyncSynthesizer(server, timeout=settings.timeout, transport=candid) as made:
             patient = AsyncSynthesizer(server, timeout=settings.timeout, transport=transport)

@@ -17,6 +17,9 @@ from .connection import Connection
 from .settings import GatewaySettings
 
 BACKLOG = 256
+SEND_BUFFER = 1 << 18
+"""Bytes that the kernel keeps for a reader: of its own accord it would let megabytes of audio wait there."""
+
 DRAIN_SECONDS = 30
 """How long answers under way get at the end."""
 
@@ -60,7 +63,8 @@ def serve(settings: GatewaySettings) -> None:
         ssl_keyfile=settings.key,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # every odd request is a warning
-    _Http(config, url).run([listening])
+    with listening:
+        _Http(config, url).run([listening])
 
 
 def _check_certificate(settings: GatewaySettings) -> bool:
@@ -80,7 +84,9 @@ def _check_certificate(settings: GatewaySettings) -> bool:
 def _listen(settings: GatewaySettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
         raise PortInUse(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # its connections inherit it
+    return listening

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client import Connection
+from client import Connection, Timeout
 
 KIB = 1 << 10
 
@@ -42,6 +42,9 @@ class GatewaySettings:
         timeout: seconds that a whole answer may take, the listener's own time included.
         tokens: the file of those who may ask; None: everybody may.
         certificate, key: PEM files of HTTPS; None: plain HTTP.
+
+    Raises:
+        InvalidRequest: ``timeout`` makes no sense.
     """
 
     connection: Connection = field(default_factory=Connection)
@@ -53,3 +56,6 @@ class GatewaySettings:
     certificate: Path | None = None
     key: Path | None = None
     bounds: Bounds = field(default_factory=Bounds)
+
+    def __post_init__(self) -> None:
+        Timeout(total=self.timeout)
