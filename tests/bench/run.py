@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench import front_door, sections, serving
+from bench import capacity, front_door, sections, serving
 from bench.setting import Setting
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
@@ -18,6 +19,7 @@ SAMBERT = Path("docs/benchmarks/sambert.json")
 PEERS = Path("docs/benchmarks/peers.json")
 PRECISION = Path("docs/benchmarks/precision.json")
 SCULPTOR = Path("docs/benchmarks/sculptor.json")
+TERMS = capacity.Terms()
 app = typer.Typer(add_completion=False)
 
 
@@ -140,6 +142,29 @@ def measure_precision(
     from bench import precision  # which needs what exports voices
 
     precision.run(REPOSITORY.parent, json_file)
+
+
+@app.command("capacity")
+def count_capacity(
+    share: Annotated[float, typer.Option(help="Of a server's throughput, what is planned with.")] = TERMS.share,
+    peak: Annotated[float, typer.Option(help="The busiest hour's load, in means.")] = TERMS.peak,
+    core_price: Annotated[float, typer.Option(help="Of a core with its memory, an hour.")] = TERMS.core_price,
+    card_price: Annotated[float, typer.Option(help="Of a card, an hour.")] = TERMS.card_price,
+    card_cores: Annotated[int, typer.Option(help="Cores beside a card.")] = TERMS.card_cores,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="A page to put the tables into.")] = None,
+) -> None:
+    """Servers and price of hours of audio, from what `peers` has measured. A moment: nothing is run."""
+    terms = capacity.Terms(share, peak, core_price, card_price, card_cores)
+    try:
+        terms.check()
+        made = capacity.tables(PEERS.parent, terms)
+        if page is None:
+            print(made)
+        else:
+            page.write_text(capacity.put(page.read_text("utf-8"), made), "utf-8")
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
