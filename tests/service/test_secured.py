@@ -272,6 +272,18 @@ def test_the_token_is_in_no_command_line_and_in_no_log(secured: TritonServer) ->
     assert TOKEN not in secured.log_text()
 
 
+def test_the_gateway_passes_none_of_its_clients_headers_on(service: TritonServer) -> None:
+    asked = {"model": "tts-1", "input": TEXT, "voice": "demo", "response_format": "wav"}
+    with tap(service.address.grpc_port) as (port, heard):
+        with running("--server", f"127.0.0.1:{port}") as gateway:
+            headers = {"triton_grpc_error": "true", "triton-grpc-protocol-tts-token": TOKEN, "x-of-the-client": "1"}
+            answer = httpx.post(f"{gateway.url}/v1/audio/speech", json=asked, headers=headers, timeout=PATIENCE)
+            assert answer.status_code == 200
+        passed = b"".join(heard)
+    assert TEXT.encode() in passed
+    assert not any(header.encode() in passed for header in (*headers, TOKEN))
+
+
 # What our own parts do behind it
 
 
