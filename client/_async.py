@@ -154,18 +154,29 @@ class AsyncSynthesizer:
         """
         await self._run(_repository.unload(voice), timeout)
 
-    async def health(self, *, timeout: Timeout | float | None = None) -> Health:
+    async def health(self, *, timeout: Timeout | float | None = None, metrics: str | None = None) -> Health:
         """Try every ready voice with a short sentence, on every server.
 
         A service that fails is a result, not an error.
+
+        Args:
+            timeout: limits of this call in place of the client's.
+            metrics: ``HOST:PORT`` of the metrics' page, or ``:PORT`` of each server's own host: what it has of
+                memory, queue and degradation is told, too.
+
+        Raises:
+            InvalidRequest: ``metrics`` or ``timeout`` makes no sense.
         """
         deadline = self._deadline(timeout)
         try:
             each = await self._transport.each(deadline) if isinstance(self._transport, AsyncSpreadTransport) else []
             if len(each) > 1:
                 ones = [AsyncSynthesizer(server, timeout=self._timeout, transport=one) for server, one in each]
-                return _health.together(self._server, [await one.health(timeout=timeout) for one in ones])
+                return _health.together(
+                    self._server, [await one.health(timeout=timeout, metrics=metrics) for one in ones]
+                )
             version = await self._retrying(deadline, Call("version"))
+            models = await self._retrying(deadline, Call("models"))
             voices = [voice for voice in await self._run(_catalog.voices(), deadline) if voice.ready]
         except SpeechError as error:
             return _health.unreachable(self._server, error)
@@ -175,7 +186,8 @@ class AsyncSynthesizer:
                 results.append(_health.spoke(voice, await self._speech(_health.probe(voice), deadline)))
             except SpeechError as error:
                 results.append(_health.failed(voice, error))
-        return _health.summary(self._server, version, results)
+        health = _health.summary(self._server, version, results, models)
+        return await asyncio.to_thread(_health.measured, health, metrics, deadline.remaining())
 
     def _deadline(self, timeout: Timeout | float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else Timeout.of(timeout))

@@ -70,7 +70,7 @@ class GrpcTransport:
     def models(self, deadline: Deadline) -> Sequence[ModelState]:
         """See ``Transport.models``."""
         index = self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
-        return [ModelState(model.name, model.state, model.reason) for model in index.models]
+        return [ModelState(model.name, model.state, model.reason, model.version) for model in index.models]
 
     def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         """See ``Transport.parameters``."""

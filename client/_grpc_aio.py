@@ -65,7 +65,7 @@ class AsyncGrpcTransport:
     async def models(self, deadline: Deadline) -> Sequence[ModelState]:
         """See ``AsyncTransport.models``."""
         index = await self._call("RepositoryIndex", service_pb2.RepositoryIndexRequest(), deadline)
-        return [ModelState(model.name, model.state, model.reason) for model in index.models]
+        return [ModelState(model.name, model.state, model.reason, model.version) for model in index.models]
 
     async def parameters(self, model: str, deadline: Deadline) -> Mapping[str, str]:
         """See ``AsyncTransport.parameters``."""

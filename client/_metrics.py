@@ -18,6 +18,11 @@ STEPS = ("full", "small", "light", "shed")
 _MOST_BYTES = 16 << 20
 
 
+def step_name(step: int) -> str:
+    """A degradation step's name."""
+    return STEPS[step] if 0 <= step < len(STEPS) else "unknown"
+
+
 @dataclass(frozen=True)
 class ModelMetrics:
     """What one model did since the server started.
@@ -43,19 +48,26 @@ class Metrics:
     """What the service did since the server started. ``None``: this server does not count that.
 
     ``requests`` and ``refused`` are by outcome and by reason, ``voice_loads``, ``voice_unloads`` and ``revivals`` by
-    voice or model. ``first_audio`` is the mean of seconds to the first audio.
+    voice or model. ``first_audio`` is the mean of seconds to the first audio, ``oldest_wait`` for how many the head of
+    the queue has waited, ``synthesis_seconds`` for how many requests ran. ``memory`` is the used share, 0 to 1, of the
+    ``host``'s and the ``gpu``'s. ``unhealthy`` names the models that were found dead and have not answered since.
     """
 
     requests: Mapping[str, int]
     in_flight: int | None
     waiting: int | None
+    oldest_wait: float | None
     refused: Mapping[str, int]
     degradation_step: int | None
     audio_seconds: float | None
+    synthesis_seconds: float | None
     first_audio: float | None
     voice_loads: Mapping[str, int]
     voice_unloads: Mapping[str, int]
     revivals: Mapping[str, int]
+    unhealthy: tuple[str, ...]
+    memory: Mapping[str, float]
+    out_of_memory: int | None
     models: tuple[ModelMetrics, ...]
 
 
@@ -102,20 +114,25 @@ def parse(text: str) -> Page:
 
 def summary(page: Page) -> Metrics:
     """What of a page is known here."""
-    spoken = _sum(page, "tts_first_audio")
-    waited = _sum(page, "tts_first_audio_seconds")
+    spoken = _sum(page, "tts_first_audio_seconds_count")
+    waited = _sum(page, "tts_first_audio_seconds_sum")
     names = sorted({labels["model"] for labels, _ in page.get("nv_inference_count", ()) if "model" in labels})
     return Metrics(
         requests=_by(page, "tts_requests", "outcome"),
         in_flight=_whole(_sum(page, "tts_in_flight")),
         waiting=_whole(_sum(page, "tts_waiting")),
+        oldest_wait=_sum(page, "tts_oldest_wait_seconds"),
         refused=_by(page, "tts_refused", "reason"),
         degradation_step=_whole(_sum(page, "tts_degradation_step")),
         audio_seconds=_sum(page, "tts_audio_seconds"),
+        synthesis_seconds=_sum(page, "tts_synthesis_seconds"),
         first_audio=waited / spoken if waited is not None and spoken else None,
         voice_loads=_by(page, "tts_voice_loads", "voice"),
         voice_unloads=_by(page, "tts_voice_unloads", "voice"),
         revivals=_by(page, "tts_revivals", "model"),
+        unhealthy=tuple(name for name, dead in _by(page, "tts_model_unhealthy", "model").items() if dead),
+        memory={labels.get("where", ""): value for labels, value in page.get("tts_memory_used_fraction", ())},
+        out_of_memory=_whole(_sum(page, "tts_out_of_memory")),
         models=tuple(_model(page, name) for name in names),
     )
 

@@ -119,32 +119,68 @@ class VoiceHealth:
 
 
 @dataclass(frozen=True)
+class ModelState:
+    """One line of the server's repository index.
+
+    ``state`` is Triton's word: ``READY``, ``LOADING``, ``UNLOADING``, ``UNAVAILABLE``, or empty for a model that
+    was never loaded. ``reason`` says why it is unavailable, ``unloaded`` where somebody asked for that. ``version`` is
+    empty for a model that was never loaded.
+    """
+
+    name: str
+    state: str
+    reason: str = ""
+    version: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be called."""
+        return self.state == "READY"
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """The used share, 0 to 1, of the host's memory and of the fullest GPU's; ``None`` without one."""
+
+    host: float
+    gpu: float | None = None
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """Requests that run and that wait, and for how many seconds the first of those that wait has."""
+
+    in_flight: int
+    waiting: int
+    oldest_wait: float
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """How much the service gives up: the step, from 0, and its name."""
+
+    step: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Health:
-    """Whether the service works. ``healthy`` only if every ready voice spoke, and there is at least one."""
+    """Whether the service works. ``healthy`` only if every ready voice spoke, and there is at least one.
+
+    ``memory``, ``queue`` and ``degradation`` are from the metrics page, and ``None`` where it was not read. Of several
+    servers, ``servers`` holds the health of each, and its models, memory, queue and degradation are there alone.
+    """
 
     healthy: bool
     message: str
     server: str = ""
     version: str = ""
     voices: tuple[VoiceHealth, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """One line of the server's repository index.
-
-    ``state`` is Triton's word: ``READY``, ``LOADING``, ``UNLOADING``, ``UNAVAILABLE``, or empty for a model that
-    was never loaded. ``reason`` says why it is unavailable, ``unloaded`` where somebody asked for that.
-    """
-
-    name: str
-    state: str
-    reason: str = ""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be called."""
-        return self.state == "READY"
+    models: tuple[ModelState, ...] = ()
+    memory: MemoryUse | None = None
+    queue: QueueState | None = None
+    degradation: Degradation | None = None
+    servers: tuple[Health, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -168,18 +168,27 @@ class Synthesizer:
         """
         self._run(_repository.unload(voice), timeout)
 
-    def health(self, *, timeout: Timeout | float | None = None) -> Health:
+    def health(self, *, timeout: Timeout | float | None = None, metrics: str | None = None) -> Health:
         """Try every ready voice with a short sentence, on every server.
 
         A service that fails is a result, not an error.
+
+        Args:
+            timeout: limits of this call in place of the client's.
+            metrics: ``HOST:PORT`` of the metrics' page, or ``:PORT`` of each server's own host: what it has of
+                memory, queue and degradation is told, too.
+
+        Raises:
+            InvalidRequest: ``metrics`` or ``timeout`` makes no sense.
         """
         deadline = self._deadline(timeout)
         try:
             each = self._transport.each(deadline) if isinstance(self._transport, SpreadTransport) else []
             if len(each) > 1:
                 ones = [Synthesizer(server, timeout=self._timeout, transport=one) for server, one in each]
-                return _health.together(self._server, [one.health(timeout=timeout) for one in ones])
+                return _health.together(self._server, [one.health(timeout=timeout, metrics=metrics) for one in ones])
             version = self._retrying(deadline, Call("version"))
+            models = self._retrying(deadline, Call("models"))
             voices = [voice for voice in self._run(_catalog.voices(), deadline) if voice.ready]
         except SpeechError as error:
             return _health.unreachable(self._server, error)
@@ -189,7 +198,8 @@ class Synthesizer:
                 results.append(_health.spoke(voice, self._speech(_health.probe(voice), deadline)))
             except SpeechError as error:
                 results.append(_health.failed(voice, error))
-        return _health.summary(self._server, version, results)
+        health = _health.summary(self._server, version, results, models)
+        return _health.measured(health, metrics, deadline.remaining())
 
     def _deadline(self, timeout: Timeout | float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else Timeout.of(timeout))

@@ -10,7 +10,7 @@ import typer
 
 from .. import _address
 from .._connection import DEFAULT_SERVER
-from .._metrics import STEPS, Metrics, ModelMetrics, read_metrics
+from .._metrics import Metrics, ModelMetrics, read_metrics, step_name
 from ._console import emit, emit_json
 from ._options import Json, Seconds, Server
 from ._table import table
@@ -45,18 +45,32 @@ def _lines(found: Metrics) -> list[str]:
     """What is known of the front door, a line each; what this server does not count is left out."""
     lines = [_counts("requests", found.requests)]
     if found.in_flight is not None:
-        lines.append(f"in flight: {found.in_flight}, waiting: {found.waiting or 0}")
+        oldest = f", the first for {found.oldest_wait:.1f} s" if found.waiting and found.oldest_wait else ""
+        lines.append(f"in flight: {found.in_flight}, waiting: {found.waiting or 0}{oldest}")
     lines.append(_counts("refused", found.refused))
     if found.degradation_step is not None:
-        step = found.degradation_step
-        lines.append(f"degradation step: {step} ({STEPS[step] if 0 <= step < len(STEPS) else 'unknown'})")
-    if found.audio_seconds is not None:
-        first = "" if found.first_audio is None else f", the first after {found.first_audio:.3f} s on average"
-        lines.append(f"audio: {found.audio_seconds:.1f} s{first}")
+        lines.append(f"degradation step: {found.degradation_step} ({step_name(found.degradation_step)})")
+    lines.append(_audio(found))
+    if found.memory:
+        lines.append("memory used: " + ", ".join(f"{where} {used:.0%}" for where, used in sorted(found.memory.items())))
+    if found.out_of_memory:
+        lines.append(f"out of memory: {found.out_of_memory}")
+    if found.unhealthy:
+        lines.append(f"dead models: {', '.join(found.unhealthy)}")
     lines.append(_counts("voices loaded", found.voice_loads))
     lines.append(_counts("voices unloaded", found.voice_unloads))
     lines.append(_counts("models revived", found.revivals))
     return [line for line in lines if line]
+
+
+def _audio(found: Metrics) -> str:
+    if found.audio_seconds is None:
+        return ""
+    first = "" if found.first_audio is None else f", the first after {found.first_audio:.3f} s on average"
+    factor = ""
+    if found.synthesis_seconds is not None and found.audio_seconds:
+        factor = f", real-time factor {found.synthesis_seconds / found.audio_seconds:.2f}"
+    return f"audio: {found.audio_seconds:.1f} s{first}{factor}"
 
 
 def _counts(what: str, counts: Mapping[str, int]) -> str:

@@ -5,91 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from client_fakes import failed
 from hypothesis import given
 from hypothesis import strategies as st
+from metrics_pages import PAGE, serving
 
 from client import InvalidRequest, ProtocolError, ServerUnreachable, ServiceFailed, read_metrics
 from client._metrics import parse, summary
 from client.cli import main
-
-PAGE = """\
-# HELP nv_inference_request_success Number of successful inference requests
-# TYPE nv_inference_request_success counter
-nv_inference_request_success{model="demo_melgan",version="1"} 12
-nv_inference_request_success{model="tts",version="1"} 5
-# TYPE nv_inference_request_failure counter
-nv_inference_request_failure{model="tts",reason="OTHER",version="1"} 1
-nv_inference_request_failure{model="tts",reason="CANCELED",version="1"} 2
-# TYPE nv_inference_count counter
-nv_inference_count{model="demo_melgan",version="1"} 12
-nv_inference_count{model="tts",version="1"} 5
-nv_inference_count{model="idle",version="1"} 0
-# TYPE nv_inference_exec_count counter
-nv_inference_exec_count{model="demo_melgan",version="1"} 5
-nv_inference_exec_count{model="tts",version="1"} 5
-# TYPE nv_inference_pending_request_count gauge
-nv_inference_pending_request_count{model="demo_melgan",version="1"} 3
-# TYPE nv_cache_num_hits_per_model counter
-nv_cache_num_hits_per_model{model="demo_melgan",version="1"} 4
-# TYPE nv_cache_num_misses_per_model counter
-nv_cache_num_misses_per_model{model="demo_melgan",version="1"} 8
-# TYPE tts_requests_total counter
-tts_requests_total{outcome="ok"} 5
-tts_requests_total{outcome="unavailable"} 2
-# TYPE tts_in_flight gauge
-tts_in_flight 2
-# TYPE tts_waiting gauge
-tts_waiting 1
-# TYPE tts_refused_total counter
-tts_refused_total{reason="overloaded"} 2
-# TYPE tts_degradation_step gauge
-tts_degradation_step 1
-# TYPE tts_audio_seconds_total counter
-tts_audio_seconds_total 123.456
-# TYPE tts_first_audio_seconds_total counter
-tts_first_audio_seconds_total 0.5
-# TYPE tts_first_audio_total counter
-tts_first_audio_total 5
-# TYPE tts_voice_loads_total counter
-tts_voice_loads_total{voice="demo"} 1
-# TYPE tts_voice_unloads_total counter
-tts_voice_unloads_total{voice="demo",reason="idle"} 1
-tts_voice_unloads_total{voice="demo",reason="memory"} 2
-# TYPE nv_something_new gauge
-nv_something_new 7
-"""
-
-
-@contextmanager
-def serving(page: str, status: int = 200) -> Iterator[str]:
-    """The address of a server whose metrics are ``page``."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = page.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_a_page_is_summed_up() -> None:
@@ -97,6 +23,8 @@ def test_a_page_is_summed_up() -> None:
     assert found.requests == {"ok": 5, "unavailable": 2}
     assert (found.in_flight, found.waiting, found.degradation_step) == (2, 1, 1)
     assert found.refused == {"overloaded": 2}
+    assert (found.oldest_wait, found.synthesis_seconds, found.out_of_memory) == (3.25, 12.3456, 2)
+    assert (found.memory, found.unhealthy) == ({"host": 0.25, "gpu": 0.5}, ("aligner",))
     assert (found.audio_seconds, found.first_audio) == (123.456, 0.1)
     assert (found.voice_loads, found.voice_unloads, found.revivals) == ({"demo": 1}, {"demo": 3}, {})
     melgan, idle, front = found.models
@@ -118,12 +46,15 @@ def test_metrics_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert err == ""
-    assert lines[:6] == [
+    assert lines[:9] == [
         "requests: 5 ok, 2 unavailable",
-        "in flight: 2, waiting: 1",
+        "in flight: 2, waiting: 1, the first for 3.2 s",
         "refused: 2 overloaded",
         "degradation step: 1 (small)",
-        "audio: 123.5 s, the first after 0.100 s on average",
+        "audio: 123.5 s, the first after 0.100 s on average, real-time factor 0.10",
+        "memory used: gpu 50%, host 25%",
+        "out of memory: 2",
+        "dead models: aligner",
         "voices loaded: 1 demo",
     ]
     table = [line.split() for line in lines[lines.index(next(line for line in lines if "MODEL" in line)) :]]
