@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from bench import capacity, front_door, sections, serving
+from bench import capacity, front_door, gateway, sections, serving
 from bench.setting import Setting
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 # Relative, as scripts/bench goes to the checkout's root.
 FRONT_DOOR = Path("docs/benchmarks/front_door.json")
+GATEWAY = Path("docs/benchmarks/gateway.json")
 STAGES = Path("docs/benchmarks/stages.json")
 SAMBERT = Path("docs/benchmarks/sambert.json")
 PEERS = Path("docs/benchmarks/peers.json")
@@ -50,6 +51,23 @@ def measure_front_door(
     """The front door: streaming, memory, styles, overload, the fast vocoder, voices on demand. Half an hour or less."""
     chosen = sections.chosen(front_door.SECTIONS, only or [])
     if not sections.run(front_door.COMMAND, chosen, Setting(REPOSITORY, profile, quick), json_file):
+        raise typer.Exit(1)
+
+
+@app.command("gateway")
+def measure_gateway(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = GATEWAY,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A section, may be repeated: {sections.names(gateway.SECTIONS)}.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="The hardware profile.")] = None,
+) -> None:
+    """The HTTP gateway beside gRPC, and its formats. Five minutes."""
+    chosen = sections.chosen(gateway.SECTIONS, only or [])
+    if not sections.run(gateway.COMMAND, chosen, Setting(REPOSITORY, profile, quick), json_file):
         raise typer.Exit(1)
 
 
