@@ -20,9 +20,10 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),
-    # A server whose machine vanished says nothing: it is noticed after 40 s. The launcher has servers allow this.
-    ("grpc.keepalive_time_ms", 20_000),
+    # A server whose machine vanished says nothing: it is noticed within a minute. The launcher has servers allow this.
+    ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
 _RESTRICTED = ("RepositoryIndex", "ModelConfig", "RepositoryModelLoad", "RepositoryModelUnload")

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from . import _address
-from ._errors import ServerUnreachable, ServiceUnavailable, VoiceNotFound
+from ._errors import InvalidRequest, ServerUnreachable, ServiceUnavailable, VoiceNotFound
 from ._models import Chunk, ModelState
 from ._names import Names
 from ._request import Request
@@ -39,6 +39,7 @@ class SpreadTransport:
         self._servers = Servers(() if named else addresses.servers)
         self._names = Names(addresses.servers[0], self._servers) if named else None
         self._open_one = open_one
+        self._closed = False
         self._lock = threading.Lock()
         self._transports: dict[str, Transport] = {}
 
@@ -108,6 +109,7 @@ class SpreadTransport:
     def close(self) -> None:
         """Close all connections; streams that are still open are cancelled."""
         with self._lock:
+            self._closed = True
             transports, self._transports = list(self._transports.values()), {}
         for transport in transports:
             transport.close()
@@ -142,6 +144,8 @@ class SpreadTransport:
 
     def _at(self, address: str) -> Transport:
         with self._lock:
+            if self._closed:
+                raise InvalidRequest("this client is closed: make another one")
             if address not in self._transports:
                 self._transports[address] = self._open_one(address)
             return self._transports[address]

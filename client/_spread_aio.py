@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from . import _address
-from ._errors import ServerUnreachable, ServiceUnavailable, VoiceNotFound
+from ._errors import InvalidRequest, ServerUnreachable, ServiceUnavailable, VoiceNotFound
 from ._models import Chunk, ModelState
 from ._names import Names
 from ._request import Request
@@ -27,6 +27,7 @@ class AsyncSpreadTransport:
         self._servers = Servers(() if named else addresses.servers)
         self._names = Names(addresses.servers[0], self._servers) if named else None
         self._open_one = open_one
+        self._closed = False
         self._transports: dict[str, AsyncTransport] = {}
 
     async def synthesize(self, request: Request, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
@@ -94,6 +95,7 @@ class AsyncSpreadTransport:
 
     async def close(self) -> None:
         """Close all connections; streams that are still open are cancelled."""
+        self._closed = True
         transports, self._transports = list(self._transports.values()), {}
         for transport in transports:
             await transport.close()
@@ -127,6 +129,8 @@ class AsyncSpreadTransport:
             self._names.look(soon=True)
 
     def _at(self, address: str) -> AsyncTransport:
+        if self._closed:
+            raise InvalidRequest("this client is closed: make another one")
         if address not in self._transports:
             self._transports[address] = self._open_one(address)
         return self._transports[address]

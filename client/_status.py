@@ -32,7 +32,9 @@ _RESTRICTED = "This protocol is restricted"
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|Custom verification check|Hostname Verification", re.IGNORECASE)
 _HANDSHAKE = re.compile(r"handshake failed|SSL_ERROR", re.IGNORECASE)
 _DROPPED = re.compile(r"failed to connect.*(socket closed|connection reset|recvmsg)", re.IGNORECASE | re.DOTALL)
-_LOST = re.compile(r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg", re.IGNORECASE)
+_LOST = re.compile(
+    r"socket closed|connection reset|broken pipe|goaway|transport|recvmsg|stream removed|ping timeout", re.IGNORECASE
+)
 
 
 def is_unreached(details: str) -> bool:

@@ -222,6 +222,15 @@ def test_a_text_that_ends_its_server_ends_few(call: Call) -> None:
         assert sum(len(server.requests) for server in servers) == 3
 
 
+def test_a_closed_client_connects_to_nobody() -> None:
+    with Triton() as triton:
+        synthesizer = Synthesizer(triton.address)
+        synthesizer.synthesize("好")
+        synthesizer.close()
+        with pytest.raises(InvalidRequest, match="this client is closed"):
+            synthesizer.synthesize("好")
+
+
 def test_models_come_and_go_on_every_server(call: Call, two: tuple[Triton, Triton]) -> None:
     assert call(both(*two), "load", "ghost").ready
     call(both(*two), "unload", "demo")
