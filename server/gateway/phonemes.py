@@ -36,17 +36,15 @@ class PhonemeWord(BaseModel):
 
     model_config = ConfigDict(strict=True, populate_by_name=True)
 
-    text: Annotated[str, Field(max_length=1000, description="What is written.")] = ""
-    pinyin: Annotated[
-        str, Field(max_length=1000, description="Syllables with tone digits as they sound, such as jin1 tian1.")
-    ] = ""
+    text: Annotated[str, Field(description="What is written.")] = ""
+    pinyin: Annotated[str, Field(description="Syllables with tone digits as they sound, such as jin1 tian1.")] = ""
     said: Annotated[str, Field(description="What is read of it, numbers in Chinese characters.")] = ""
     units: Annotated[list[str], Field(description="What the voice's acoustic model is given.")] = []
     ending: Annotated[
         int | None,
         Field(ge=0, le=4, alias="break", description="0 none, 1 a word, 2 a phrase; 3 and 4 are those of marks."),
     ] = None
-    marks: Annotated[str, Field(max_length=1000, description="Punctuation, and silences such as [pause:0.5s].")] = ""
+    marks: Annotated[str, Field(description="Punctuation, and silences such as [pause:0.5s].")] = ""
 
 
 class Told(BaseModel):
@@ -74,16 +72,17 @@ class PhonemesSpeechRequest(SpeechRequest):
 
     input: SkipJsonSchema[str] = ""
     phonemes: Annotated[
-        str | None, Field(description="Pinyin with tone digits, breaks #0 to #2, and marks: ni3 hao3 #1 shi4 jie4。")
+        str | None,
+        Field(description="Pinyin with tone digits, breaks #0 to #2, and marks.", examples=["ni3 hao3 #1 shi4 jie4。"]),
     ] = None
-    words: Annotated[
-        list[PhonemeWord] | None, Field(max_length=MOST_WORDS, description="As /v1/phonemes answered them, or changed.")
-    ] = None
+    words: Annotated[list[PhonemeWord] | None, Field(description="As /v1/phonemes answered them, or changed.")] = None
 
     @model_validator(mode="after")
     def _either(self) -> PhonemesSpeechRequest:
         if self.input or (self.phonemes is None) == (self.words is None):
             raise ValueError("give either phonemes or words, and no input: a text goes to /v1/audio/speech")
+        if len(self.words or ()) > MOST_WORDS:
+            raise ValueError(f"there are more than {MOST_WORDS} words: send them in parts")
         return self
 
     def ssml(self) -> str:

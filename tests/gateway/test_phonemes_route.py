@@ -93,6 +93,7 @@ def test_silences_come_back(gateway: Gateway) -> None:
         ({"words": [{"text": "😀"}]}, "phonemes", "nothing to say"),
         ({"words": []}, "phonemes", "nothing to say"),
         ({}, None, "either phonemes or words"),
+        ({"words": [{}] * 2001}, None, "more than 2000 words"),
         ({"phonemes": "ni3", "words": []}, None, "either phonemes or words"),
         ({"phonemes": "ni3", "input": "你"}, None, "no input"),
     ],
