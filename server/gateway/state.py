@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Generic, Literal, TypeVar
 
@@ -13,10 +13,10 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from client import Health, Metrics, SpeechError, read_metrics
-from client._metrics import STEPS
+from client import Health
+from client._health import measured
 
-from .service import Service, Serving
+from .service import Serving
 
 PROBE_SECONDS = 10.0
 """How long the result of a synthesis counts: /health costs no more than one in that time, however often it is asked."""
@@ -28,7 +28,7 @@ READ_SECONDS = 1.0
 """How long the server's metrics count."""
 
 READ_PATIENCE = 2.0
-"""Seconds within which the server's metrics must be there."""
+"""Seconds within which a server's metrics must be there."""
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ class VoiceState(BaseModel):
     """How one voice did: seconds to the first and to the last sample, and seconds of audio."""
 
     voice: str
+    server: str
     healthy: bool
     message: str
     first_audio: float | None
@@ -69,14 +70,14 @@ class VoiceState(BaseModel):
 
 
 class Queue(BaseModel):
-    """Requests that run, that wait, and seconds that the one which came first has waited."""
+    """Requests that run, that wait, and seconds that the head of the queue has waited."""
 
-    in_flight: int | None
-    waiting: int | None
-    oldest_wait: float | None
+    in_flight: int
+    waiting: int
+    oldest_wait: float
 
 
-class Degradation(BaseModel):
+class StepDown(BaseModel):
     """How far the server has stepped down: 0 is not at all."""
 
     step: int
@@ -84,21 +85,24 @@ class Degradation(BaseModel):
 
 
 class Memory(BaseModel):
-    """Used memory, as fractions of all."""
+    """The used share of the memory, 0 to 1."""
 
-    host: float | None
+    host: float
     gpu: float | None
 
 
 class HealthAnswer(BaseModel):
-    """Whether the service speaks. What the server's metrics tell is null where they cannot be read."""
+    """Whether the service speaks. What the servers' metrics tell is null where they cannot be read.
+
+    Of several servers, the queue is that of all, and the rest that of the one which is worst off.
+    """
 
     healthy: bool
     message: str
     version: str
     voices: list[VoiceState]
     queue: Queue | None
-    degradation: Degradation | None
+    degradation: StepDown | None
     memory: Memory | None
 
 
@@ -112,16 +116,16 @@ def router() -> APIRouter:
     """The routes."""
     routes = APIRouter()
     spoken: Kept[Health] = Kept(PROBE_SECONDS)
-    counted: Kept[Metrics | None] = Kept(READ_SECONDS)
+    read: Kept[list[Health]] = Kept(READ_SECONDS)
 
     @routes.get("/health", responses={503: {"model": HealthAnswer, "description": "A voice does not speak."}})
     async def health(service: Serving, response: Response) -> HealthAnswer:
         """Whether every voice speaks, tried by a real synthesis not longer ago than ten seconds."""
         found = await spoken.get(lambda: service.patient.health(timeout=PROBE_PATIENCE))
-        metrics = await counted.get(lambda: _metrics(service))
+        servers = await read.get(lambda: _measured(found, service.settings.metrics_server))
         response.status_code = 200 if found.healthy else 503
         response.headers["cache-control"] = "no-store"
-        return _answer(found, metrics)
+        return _answer(found, servers)
 
     @routes.get("/health/live")
     async def live() -> LiveAnswer:
@@ -136,21 +140,29 @@ def router() -> APIRouter:
     return routes
 
 
-async def _metrics(service: Service) -> Metrics | None:
-    address = service.settings.metrics_server
-    if address is None:
-        return None
-    try:
-        return await asyncio.to_thread(read_metrics, address, timeout=READ_PATIENCE)
-    except SpeechError:
-        return None
+async def _measured(health: Health, metrics: str | None) -> list[Health]:
+    """Each server's health with what its metrics tell now."""
+    servers = health.servers or (health,)
+    return await asyncio.gather(*(asyncio.to_thread(measured, one, metrics, READ_PATIENCE) for one in servers))
 
 
-def _answer(health: Health, metrics: Metrics | None) -> HealthAnswer:
-    queue = degradation = None
-    if metrics is not None:
-        queue = Queue(in_flight=metrics.in_flight, waiting=metrics.waiting, oldest_wait=None)
-        degradation = _degradation(metrics.degradation_step)
+def _answer(health: Health, servers: Sequence[Health]) -> HealthAnswer:
+    queues = [one.queue for one in servers if one.queue]
+    steps = [one.degradation for one in servers if one.degradation]
+    memories = [one.memory for one in servers if one.memory]
+    gpus = [memory.gpu for memory in memories if memory.gpu is not None]
+    queue = degradation = memory = None
+    if queues:
+        queue = Queue(
+            in_flight=sum(one.in_flight for one in queues),
+            waiting=sum(one.waiting for one in queues),
+            oldest_wait=max(one.oldest_wait for one in queues),
+        )
+    if steps:
+        worst = max(steps, key=lambda one: one.step)
+        degradation = StepDown(step=worst.step, name=worst.name)
+    if memories:
+        memory = Memory(host=max(one.host for one in memories), gpu=max(gpus, default=None))
     return HealthAnswer(
         healthy=health.healthy,
         message=health.message,
@@ -158,11 +170,5 @@ def _answer(health: Health, metrics: Metrics | None) -> HealthAnswer:
         voices=[VoiceState.model_validate(asdict(voice)) for voice in health.voices],
         queue=queue,
         degradation=degradation,
-        memory=None,
+        memory=memory,
     )
-
-
-def _degradation(step: int | None) -> Degradation | None:
-    if step is None:
-        return None
-    return Degradation(step=step, name=STEPS[step] if 0 <= step < len(STEPS) else str(step))
