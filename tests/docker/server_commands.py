@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -47,6 +48,7 @@ def context(folder: Path) -> Path:
     return folder
 
 
+@functools.cache
 def commands() -> dict[str, Any]:
     """Every command of `python -m server` and `python -m client` by its words: click's object of each."""
     groups = {"server": get_command(app), "client": get_command(build())}
