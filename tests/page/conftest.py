@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
-from gateway.conftest import Gateway, gateway, running
+from gateway.conftest import gateway
+from gateway.process import Gateway
+from page.browser import FLAGS, page_of
 from playwright.sync_api import Browser, Page, sync_playwright
 from programs import needed
 
-__all__ = ["Gateway", "gateway", "running"]
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-)
-# What is heard and which words light up, as the browser itself is told.
-OBSERVER = """
-window.heard = { contexts: [], pieces: [], lit: [] };
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (when) {
-  const samples = Array.from(this.buffer.getChannelData(0), (value) => Math.round(value * 32768));
-  heard.pieces.push({ when, rate: this.buffer.sampleRate, samples });
-  return start.call(this, when);
-};
-window.AudioContext = class extends AudioContext {
-  constructor(options) {
-    super(options);
-    heard.contexts.push(this);
-  }
-};
-document.addEventListener("DOMContentLoaded", () => {
-  const look = (changes) => {
-    for (const { target } of changes) {
-      if (!target.hasAttribute("aria-current")) continue;
-      const pending = document.getElementById("wav").disabled;
-      heard.lit.push({ word: target.textContent, at: document.getElementById("seek").valueAsNumber, pending });
-    }
-  };
-  const settings = { attributes: true, attributeFilter: ["aria-current"], subtree: true };
-  new MutationObserver(look).observe(document.getElementById("captions"), settings);
-});
-"""
+__all__ = ["gateway"]
 
 
 @pytest.fixture(scope="session")
@@ -59,29 +22,6 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-@contextmanager
-def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
-    """The page, with its voices read. The test fails if the browser or the page complained."""
-    settings = {"locale": "zh-CN", "viewport": {"width": 1280, "height": 900}, **context}
-    with browser.new_context(**settings) as opened:
-        opened.add_init_script(OBSERVER)
-        page = opened.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        # That an answer was not 200 is no fault of the page.
-        page.on(
-            "console",
-            lambda line: (
-                line.type in ("error", "warning")
-                and not line.text.startswith("Failed to load resource")
-                and complaints.append(line.text)
-            ),
-        )
-        page.goto(url)
-        yield page
-        assert complaints == []
 
 
 @pytest.fixture
@@ -99,13 +39,3 @@ def visit(chromium: Browser, gateway: Gateway) -> Iterator[Callable[..., Page]]:
     yield open_page
     for manager in opened:
         manager.__exit__(None, None, None)
-
-
-def speak(page: Page, text: str) -> list[dict]:
-    """Have a text spoken to its end, and give the lines that the gateway answered."""
-    page.fill("#text", text)
-    with page.expect_response("**/v1/audio/captions") as waiting:
-        page.click("#speak")
-    lines = [json.loads(line) for line in waiting.value.text().splitlines()]
-    page.wait_for_selector("#player[data-state=ended]")
-    return lines

@@ -8,7 +8,7 @@ import urllib.request
 
 import httpx
 import pytest
-from page.conftest import speak
+from page.browser import ask_health, hear, speak
 from playwright.sync_api import expect
 
 from server.gateway.settings import Bounds
@@ -111,7 +111,7 @@ def test_everything_can_be_reached_by_the_keyboard_in_order(visit):
 
 def test_a_word_can_be_chosen_by_the_keyboard_and_by_the_mouse(visit):
     page = visit()
-    lines = speak(page, "今天天气真好，我们去公园散步吧。")
+    lines = hear(page, "今天天气真好，我们去公园散步吧。")
     words = [word for line in lines[:-1] for clause in line["clauses"] for word in clause["words"]]
     first = page.locator("#captions button").first
     first.focus()
@@ -164,10 +164,11 @@ def test_what_goes_wrong_is_said_in_words(visit):
     expect(page.locator("#error-title")).to_have_text("文本过长，请缩短后重试。")
     expect(page.locator("#error-detail")).to_contain_text(f"the most is {Bounds().characters}")
     page.context.set_offline(True)
+    ask_health(page)
+    expect(page.locator("#status-state")).to_have_text("无法连接")
     page.fill("#text", SHORT)
     page.click("#speak")
     expect(page.locator("#error")).to_contain_text("无法连接网关")
-    expect(page.locator("#status-state")).to_have_text("无法连接", timeout=10_000)
     page.context.set_offline(False)
     speak(page, SHORT)
     assert not page.is_visible("#error")
@@ -212,11 +213,12 @@ def test_a_service_in_need_is_seen_to_be(visit):
         "degradation": {"step": 2, "name": "light"},
     }
     page.route("**/health", lambda route: route.fulfill(json=answer))
-    patience = 10_000  # ms; it asks every five seconds
-    expect(page.locator("#status-state")).to_have_text("Degraded", timeout=patience)
+    ask_health(page)
+    expect(page.locator("#status-state")).to_have_text("Degraded")
     expect(page.locator("#status-queue")).to_have_text("8 running · 3 waiting · longest 4 s")
     expect(page.locator("#status-memory")).to_have_text("host 91% · GPU 40%")
     expect(page.locator("#status-degradation")).to_have_text("fast quality only")
     answer |= {"healthy": False, "message": "demo: the vocoder is broken"}
-    expect(page.locator("#status-state")).to_have_text("Service failing", timeout=patience)
+    ask_health(page)
+    expect(page.locator("#status-state")).to_have_text("Service failing")
     expect(page.locator("#status-reason")).to_have_text("demo: the vocoder is broken")

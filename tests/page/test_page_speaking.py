@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from page.conftest import page_of, speak
+from page.browser import hear, page_of
 
 TEXT = "今天天气真好，我们去公园散步吧。"
 FILES = ("wav", "mp3", "srt")
@@ -54,7 +54,7 @@ def spoken(chromium, gateway, tmp_path_factory):
     with page_of(chromium, gateway.url) as page:
         page.wait_for_selector("#voice option", state="attached")
         with page.expect_request("**/v1/audio/captions") as asked:
-            lines = speak(page, TEXT)
+            lines = hear(page, TEXT)
         files = {}
         for ending in FILES:
             with page.expect_download() as waiting:

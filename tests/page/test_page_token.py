@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from page.conftest import page_of, running, speak
+from gateway.process import running
+from page.browser import page_of, speak
 from playwright.sync_api import expect
 
 SECRET = "open-sesame"

@@ -88,8 +88,9 @@ export class Form {
     const options = this.#voices.map(({ name, state }) => {
       return { value: name, text: state === "ready" ? name : t(`voice.${state}`, { name }), disabled: state === "broken" };
     });
-    const ready = this.#voices.find((voice) => voice.state === "ready");
-    fill(this.#at("voice"), options, ready?.name);
+    const usable = this.#voices.filter((voice) => voice.state !== "broken");
+    const first = usable.find((voice) => voice.state === "ready") ?? usable[0];
+    fill(this.#at("voice"), options, first?.name);
   }
 
   #listPresets() {

@@ -85,6 +85,8 @@ function show() {
 }
 
 session.addEventListener("start", () => fail(null));
+// More is known of a voice once it is loaded.
+session.addEventListener("event", ({ detail }) => detail.type === "done" && form.voice?.state !== "ready" && load());
 session.addEventListener("change", () => {
   if (session.error && session.error !== failure) fail(session.error);
   show();
