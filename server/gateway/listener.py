@@ -88,7 +88,7 @@ def _listen(settings: GatewaySettings) -> socket.socket:
     except OSError as error:
         reason = error.strerror or str(error)
         raise PortInUse(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
-    # Its connections inherit both. Without the first, audio waits 40 ms until the client acknowledges the headers.
+    # Its connections inherit both. asyncio sets the first only on sockets that it makes itself.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return listening

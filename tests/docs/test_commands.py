@@ -33,12 +33,14 @@ SERVES = "tests/server/test_server_command.py::test_a_signal_stops_the_server_wi
 ATTACHES = "tests/export/test_attach.py::test_the_command_says_what_the_voice_has_now"
 VERIFIES = "tests/export/test_export_cli.py::test_verify_prints_one_json_object_and_exits_with_1_past_the_tolerance"
 SECURED = "tests/service/test_secured.py"
+SECURED = "tests/service/test_secured.py::test_the_commands_of_the_documentation_speak_and_list"
 HERE = "here"
 # The first pattern that a command matches names the test that runs it, or one like it.
 RUN_BY: tuple[tuple[str, str], ...] = (
     (r"python -m client .*--play", "tests/client/test_client_player.py::test_the_finished_audio_is_played"),
     (r"python -m client .*\| ffmpeg", "tests/client/test_client_process.py::test_a_pipe_gets_wav_as_it_comes"),
-    (r"python -m client .*--voice zhitian", SAMBERT),
+    (r"python -m client .*--certificate", SECURED),
+    (r"python -m client ((un)?load|.*--voice) zhitian", SAMBERT),
     (r"python -m client .*--voice sculptor", SCULPTOR),
     (r"python -m client .*--ca ", f"{SECURED}::test_the_commands_of_the_documentation_speak_and_list"),
     (r"python -m client ", HERE),
@@ -51,7 +53,26 @@ RUN_BY: tuple[tuple[str, str], ...] = (
         r"scripts/certificates ",
         "tests/server/test_security_certificates.py::test_files_that_are_there_are_replaced_only_when_told_to",
     ),
+    (r"scripts/serve --host", "tests/service/test_secured.py::secured"),
+    (r"scripts/serve --trace", "tests/monitoring/test_one_trace.py::traced"),
     (r"scripts/serve", SERVES),
+    (
+        r"scripts/gateway --server",
+        "tests/service/test_secured.py::test_the_gateway_of_the_documentation_speaks_by_https_to_who_has_a_token",
+    ),
+    (r"scripts/gateway", "tests/gateway/conftest.py::gateway"),
+    (
+        r"scripts/certificates",
+        "tests/server/test_security_certificates.py::test_the_made_files_serve_and_are_accepted_and_the_keys_are_the_owners_alone",
+    ),
+    (r"scripts/bench capacity", "tests/bench/test_capacity.py::test_the_page_has_the_tables_that_the_command_makes"),
+    (r"curl .*/v1/", "tests/gateway/test_documented.py::test_a_call_of_the_page_is_answered"),
+    (r"\.venv/bin/pdoc ", "tests/docs/test_reference.py::test_the_reference_is_made_by_its_command"),
+    (
+        r"(mv|rm -r) .*zhitian",
+        "tests/service/test_sambert.py::test_a_voice_is_taken_away_and_brought_back_while_the_server_runs",
+    ),
+    (r"docker compose ", "tests/docker/test_compose.py::test_every_combination_of_the_files_is_valid"),
     (
         r"scripts/perf ",
         "tests/perf/test_perf_run.py::test_the_ensemble_the_router_and_a_stage_in_shared_memory_are_measured",
