@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from collector import Collector, collecting
@@ -21,7 +21,6 @@ from server import stubs
 from server.tracing import Trace
 
 HURRY = 60
-RUN, WAIT = 2, 6
 FULL = """
 tts_memory_used_fraction{where="gpu"} 0.86
 tts_memory_used_fraction{where="host"} 0.91
@@ -59,7 +58,10 @@ class Starving(Copy):
 
 @dataclass
 class Watched:
-    """A server and the Prometheus that watches it."""
+    """A server that runs `run` requests and lets `wait` wait, and what watches it."""
+
+    run: ClassVar = 2
+    wait: ClassVar = 8
 
     copy: Copy
     front: Front
@@ -74,9 +76,9 @@ class Watched:
 
 @pytest.fixture(scope="package")
 def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A server that runs two requests and lets six wait, and traces each."""
+    """A server that runs two requests and lets eight wait, and traces each."""
     copy = Starving(repository, tmp_path_factory.mktemp("repository"))
-    copy.configure({"max_in_flight": RUN, "max_waiting": WAIT})
+    copy.configure({"max_in_flight": Watched.run, "max_waiting": Watched.wait})
     folder = tmp_path_factory.mktemp("prometheus")
     with _page(FULL) as full, collecting() as collector, front_door(copy, trace=Trace.to(collector.url)) as front:
         targets = {"tts": [front.server.address.metrics, full]}

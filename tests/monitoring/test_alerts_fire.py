@@ -24,7 +24,7 @@ from service.own_server import eventually
 from client import ServiceUnavailable, SpeechError
 from server.gateway.metrics import GatewayMetrics
 
-RUN, WAIT = 2, 6
+LONG = 300.0  # seconds for requests that are held
 # Where there is no GPU, Triton shows nothing of one.
 ONLY_WITH_A_GPU = {"nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes", "nv_gpu_utilization"}
 # Shown once a voice was loaded or unloaded on demand.
@@ -40,8 +40,8 @@ def _no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_service_that_is_stuck_is_told_of_from_every_side(watched):
     front = watched.front
     with front.held():
-        answers = [front.speak(f"第{number}个。") for number in range(RUN + WAIT)]
-        eventually(lambda: front.metric("tts_waiting") == WAIT, "the house is full")
+        answers = [front.speak(f"第{number}个。", timeout=LONG) for number in range(watched.run + watched.wait)]
+        eventually(lambda: front.metric("tts_waiting") == watched.wait, "the house is full")
         with pytest.raises(ServiceUnavailable, match="overloaded"):
             front.synthesizer.synthesize("太多了。")
         ask_for_new_styles(front, 60)
