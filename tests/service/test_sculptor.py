@@ -17,11 +17,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx
 import psutil
 import pytest
+import soundfile
 import tritonclient.grpc as grpcclient
 from google.protobuf import text_format
 from onnx import numpy_helper
@@ -370,3 +372,33 @@ def test_a_designed_voice_and_another_one_speak_in_one_answer(front):
         "我很好，谢谢。": "demo",
     }
     assert len({chunk.sample_rate for chunk in chunks}) == 1
+
+
+def test_the_command_line_designs_a_voice(front, tmp_path):
+    command = (
+        "synth",
+        TEXT,
+        "-o",
+        "out.wav",
+        "--voice",
+        VOICE,
+        "--style",
+        STYLE,
+        "--attribute",
+        "age=老年",
+        "--seed",
+        "7",
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "client", *command, "--server", front.server.address.grpc],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )
+    assert result.returncode == 0, result.stderr
+    samples, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    assert rate == 24000
+    same = speak(front, quality=None, attributes={"age": "老年"}, seed=7)
+    np.testing.assert_array_equal(samples, same.samples)
