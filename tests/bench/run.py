@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 # Relative, as scripts/bench goes to the checkout's root.
 FRONT_DOOR = Path("docs/benchmarks/front_door.json")
 GATEWAY = Path("docs/benchmarks/gateway.json")
+PAGE = Path("docs/benchmarks/page.json")
 STAGES = Path("docs/benchmarks/stages.json")
 SAMBERT = Path("docs/benchmarks/sambert.json")
 PEERS = Path("docs/benchmarks/peers.json")
@@ -68,6 +69,21 @@ def measure_gateway(
     """The HTTP gateway beside gRPC, and its formats. Five minutes."""
     chosen = sections.chosen(gateway.SECTIONS, only or [])
     if not sections.run(gateway.COMMAND, chosen, Setting(REPOSITORY, profile, quick), json_file):
+        raise typer.Exit(1)
+
+
+@app.command("page")
+def measure_page(
+    json_file: Annotated[Path, typer.Option("--json", help="Where to write the numbers.")] = PAGE,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See whether everything works; the numbers mean little.")
+    ] = False,
+    profile: Annotated[str | None, typer.Option(help="The hardware profile.")] = None,
+) -> None:
+    """The web page's first audio in Chromium, beside a gRPC client's. Three minutes."""
+    from bench import page  # which needs a browser's driver
+
+    if not sections.run(page.COMMAND, [page.SECTION], Setting(REPOSITORY, profile, quick), json_file):
         raise typer.Exit(1)
 
 
