@@ -31,6 +31,18 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
+class SpeechModel(BaseModel):
+    """A model as Open WebUI looks for it."""
+
+    id: str
+
+
+class SpeechModelList(BaseModel):
+    """All models."""
+
+    models: list[SpeechModel]
+
+
 class VoiceEntry(BaseModel):
     """A voice and what it can do, as ``client.Voice``; ``id`` is its name once more, for clients that look for one."""
 
@@ -75,6 +87,11 @@ def router() -> APIRouter:
     async def models() -> ModelList:
         """What a request's ``model`` may be: OpenAI's names and the qualities that they stand for."""
         return ModelList(data=[Model(id=name) for name in MODELS])
+
+    @routes.get("/v1/audio/models")
+    async def speech_models() -> SpeechModelList:
+        """The same in the words of Open WebUI."""
+        return SpeechModelList(models=[SpeechModel(id=name) for name in MODELS])
 
     @routes.get("/v1/audio/voices")
     async def voices(service: Serving) -> VoiceList:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from gateway.process import PATIENCE, Gateway
 
 from client import (
     Chunk,
@@ -24,7 +25,6 @@ from client import (
     Word,
     read_metrics,
 )
-from gateway.conftest import PATIENCE, Gateway
 from server import TritonServer
 from server.gateway.app import create_app
 from server.gateway.service import Service

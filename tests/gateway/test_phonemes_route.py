@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway.conftest import Gateway
+from gateway.process import Gateway
 
 TEXT = "2024年我们5个人在重庆银行排队，小王去玩儿了；ChatGPT说：“一个不得了的老李好！”"
 

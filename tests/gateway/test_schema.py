@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import schemathesis
-from gateway.conftest import Gateway
+from gateway.process import Gateway
 from schemathesis import engine
 from schemathesis.engine import events
 

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from gateway.process import Gateway
 from prometheus_client.parser import text_string_to_metric_families
 
 from client import Connection, read_metrics
-from gateway.conftest import Gateway
 from server import TritonServer
 from server.gateway.app import create_app
 from server.gateway.settings import GatewaySettings
