@@ -27,6 +27,7 @@ class Trace:
         try:
             parts = urlsplit(url)
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            usable = usable and parts.username is None  # everybody on the machine sees a command line
         except ValueError:
             usable = False
         if not usable or parts.query or parts.fragment:

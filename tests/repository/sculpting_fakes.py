@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 from calls import Caller
+from vitals import Vitals
 
 RATE, HOP, LEAD, TAIL, BUCKET = 24000, 480, 12, 10, 32
 CHUNK, AHEAD, UNSETTLED, PROMPT = 25, 3, 5, 40
@@ -80,7 +81,7 @@ class Voice:
         self.generating = {}
 
     def caller(self, check=lambda: None):
-        return Caller(self.infer, self.revive, lambda: 0.0, check)
+        return Caller(self.infer, self.revive, lambda: 0.0, check, Vitals(lambda model, dead: None))
 
     def revive(self, model, since, check):
         raise AssertionError(f"{model} is well")

@@ -24,7 +24,17 @@ def test_an_address_without_a_path_gets_that_of_otlp(given, url):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "collector:4318", "ftp://collector", "http://", "http://a:b", "http://a/?x=1", "http://a:0"]
+    "url",
+    [
+        "",
+        "collector:4318",
+        "ftp://collector",
+        "http://",
+        "http://a:b",
+        "http://a/?x=1",
+        "http://a:0",
+        "http://me:secret@a",
+    ],
 )
 def test_what_is_no_address_is_refused_with_an_example(url):
     with pytest.raises(BadRequest, match=r"must be like http://127\.0\.0\.1:4318/v1/traces"):
