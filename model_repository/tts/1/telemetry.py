@@ -5,8 +5,8 @@ Triton's metrics know requests and executions of models; these know what a clien
 
 from __future__ import annotations
 
-import math
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -193,11 +193,12 @@ class Telemetry:
             self._counts[series] = self._counts.get(series, 0.0) + by
 
     def _observe(self, histogram: str, value: float) -> None:
-        for bound, label in zip((*_BOUNDS, math.inf), _LABELS, strict=True):
-            if value <= bound:
-                self._count(f"{histogram}_bucket", le=label)
-        self._count(f"{histogram}_sum", max(0.0, value))
-        self._count(f"{histogram}_count")
+        reached = _LABELS[bisect_left(_BOUNDS, value) :]
+        counted: dict[Series, float] = {(f"{histogram}_bucket", (("le", label),)): 1.0 for label in reached}
+        counted |= {(f"{histogram}_sum", ()): max(0.0, value), (f"{histogram}_count", ()): 1.0}
+        with self._lock:
+            for series, by in counted.items():
+                self._counts[series] = self._counts.get(series, 0.0) + by
 
     def _level(self, name: str, value: float, **labels: str) -> None:
         with self._lock:
