@@ -6,9 +6,13 @@ import functools
 import logging
 import socket
 import ssl
+import sys
+from collections.abc import Iterator
+from types import FrameType
 
 import uvicorn
 
+from server import hosts
 from server.errors import BadRequest, PortInUse
 
 from .access import read_tokens
@@ -31,6 +35,11 @@ class _Http(uvicorn.Server):
         super().__init__(config)
         self._url = url
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Let answers under way end at the first signal, and not at a second one. A signal is no failure."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -46,8 +55,8 @@ def serve(settings: GatewaySettings) -> None:
     secure = _check_certificate(settings)
     app = create_app(settings, [] if settings.tokens is None else read_tokens(settings.tokens))
     listening = _listen(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"{'https' if secure else 'http'}://{host}:{listening.getsockname()[1]}"
+    port = listening.getsockname()[1]
+    url = f"{'https' if secure else 'http'}://{hosts.bracketed(settings.host)}:{port}"
     config = uvicorn.Config(
         app,
         http=functools.partial(Connection, settings.bounds, app.state.metrics),  # type: ignore[arg-type]
@@ -63,8 +72,20 @@ def serve(settings: GatewaySettings) -> None:
         ssl_keyfile=settings.key,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # every odd request is a warning
+    for line in _warnings(settings, listening.getsockname()[0]):
+        print(f"warning: {line}", file=sys.stderr, flush=True)
     with listening:
         _Http(config, url).run([listening])
+
+
+def _warnings(settings: GatewaySettings, host: str) -> Iterator[str]:
+    """What strangers may do where they can connect."""
+    if hosts.is_loopback(host):
+        return
+    if settings.tokens is None:
+        yield f"whoever reaches {host} may ask: --tokens says who may"
+    if settings.certificate is None:
+        yield f"what passes {host} is not encrypted: --certificate and --key do that"
 
 
 def _check_certificate(settings: GatewaySettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import ssl
 
@@ -64,6 +65,16 @@ def test_https_is_served_with_a_certificate(tmp_path, service):
             with pytest.raises(httpx.HTTPError):
                 httpx.get(secured.url.replace("https", "http") + "/docs")
             assert client.get("/docs").status_code == 200
+
+
+def test_who_opens_the_gateway_to_strangers_is_warned_and_a_signal_ends_it_well():
+    with running("--host", "0.0.0.0") as open_to_all:
+        assert httpx.get(open_to_all.url.replace("0.0.0.0", "127.0.0.1") + "/health/live").status_code == 200
+        said = " ".join(open_to_all.lines)
+        open_to_all.process.send_signal(signal.SIGTERM)
+        assert open_to_all.process.wait(60) in (0, None)
+    assert "--tokens says who may" in said
+    assert "is not encrypted" in said
 
 
 @pytest.mark.parametrize(
