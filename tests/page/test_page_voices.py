@@ -52,8 +52,8 @@ def test_a_designed_voice_is_chosen_shaped_and_left_again(chromium, two_voices):
 
         page.select_option("#voice", "demo")
         assert not page.is_visible("#design")
-        expect(page.locator("[name=quality]:checked")).to_have_value("high")
+        expect(page.locator("[name=quality]:checked")).to_have_value("balanced")
         with page.expect_request("**/v1/audio/captions") as asked:
             lines = speak(page, TEXT)
-        assert asked.value.post_data_json == {"input": TEXT, "voice": "demo", "quality": "high"}
+        assert asked.value.post_data_json == {"input": TEXT, "voice": "demo", "quality": "balanced"}
         assert lines[-1]["voice"] == "demo"

@@ -8,6 +8,7 @@ const PERIOD = 5000; // ms
 export class Status {
   #health = undefined; // of the last answer; null when there was none
   #timer = 0;
+  #turn = 0; // the last one counts, whichever is answered first
 
   // `onAnswer` is called whenever the service answers.
   constructor(strip, onAnswer) {
@@ -25,13 +26,17 @@ export class Status {
 
   async #ask() {
     clearTimeout(this.#timer);
+    const turn = ++this.#turn;
+    let health = null;
     try {
       const answer = await read("health", AbortSignal.timeout(2 * PERIOD));
-      this.#health = "healthy" in answer ? answer : null; // of a proxy, perhaps
-      this.onAnswer();
+      if ("healthy" in answer) health = answer; // not a proxy's
     } catch {
-      this.#health = null;
+      // It is away, which is what null says.
     }
+    if (turn !== this.#turn) return;
+    this.#health = health;
+    if (health) this.onAnswer();
     this.#show();
     if (!document.hidden) this.#timer = setTimeout(() => this.#ask(), PERIOD);
   }
