@@ -2,7 +2,8 @@
 
 Durations are divided by 60, and thresholds are those that are shipped. Three causes cannot be made here, a GPU's
 and a host's memory that is nearly full, and the refusals that come of it; and a second server, without the front door,
-would take its time to start. A page with the metrics that a router shows of that stands in for them.
+would take its time to start. A page with the metrics that a router shows of that stands in for them. The last test
+counts on all before it.
 """
 
 from __future__ import annotations
