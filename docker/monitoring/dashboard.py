@@ -6,6 +6,8 @@ times as long and checked by nobody. After a change run this and commit both.
 
 from __future__ import annotations
 
+import itertools
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
     GridPos,
     Threshold,
     ThresholdsMode,
+    VariableOption,
     VariableRefresh,
 )
 
@@ -279,14 +282,16 @@ def build() -> Dashboard:
             .multi(True)
             .include_all(True)
             .all_value(".*")
+            .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
         )
     )
     top = 0
+    ids = itertools.count(1)
     for title, panels in ROWS.items():
-        board = board.with_row(Row(title).grid_pos(GridPos(1, COLUMNS, 0, top)))
+        board = board.with_row(Row(title).id(next(ids)).grid_pos(GridPos(1, COLUMNS, 0, top)))
         top += 1
         for places, made in _placed(panels, top):
-            board = board.with_panel(made.grid_pos(places))
+            board = board.with_panel(made.id(next(ids)).grid_pos(places))
             top = places.y + places.h
     return board
 
@@ -307,20 +312,20 @@ def _graph(shown: Panel) -> timeseries.Panel:
     legend = legend.show_legend(True)
     made = timeseries.Panel().title(shown.title).description(shown.description).unit(shown.unit).min(0)
     made = made.datasource(SOURCE).legend(legend)
-    for query in shown.queries:
-        made = made.with_target(_target(query))
+    for query, name in zip(shown.queries, string.ascii_uppercase, strict=False):
+        made = made.with_target(_target(query, name))
     return made
 
 
 def _number(shown: Panel) -> stat.Panel:
-    steps = [Threshold("green"), Threshold("red", shown.alarm)]
+    steps = [Threshold(None, "green"), Threshold(shown.alarm, "red")]
     made = stat.Panel().title(shown.title).description(shown.description).unit(shown.unit).datasource(SOURCE)
     limits = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
-    return made.thresholds(limits).with_target(_target(shown.queries[0]))
+    return made.thresholds(limits).with_target(_target(shown.queries[0], "A"))
 
 
-def _target(query: Query) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(SOURCE)
+def _target(query: Query, name: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(name).expr(query.expr).legend_format(query.legend).datasource(SOURCE)
 
 
 def text() -> str:

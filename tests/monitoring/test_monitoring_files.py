@@ -89,6 +89,17 @@ def test_grafana_finds_the_dashboard_and_the_source_of_its_panels():
     assert mounts["./monitoring/grafana/dashboards"] == provider["options"]["path"]
 
 
+def test_panels_and_their_queries_can_be_told_apart_and_turn_red_at_a_number():
+    panels = json.loads((MONITORING / "grafana" / "dashboards" / "tts.json").read_text("utf-8"))["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        queries = [target["refId"] for target in panel.get("targets", ())]
+        assert all(queries)
+        assert len(set(queries)) == len(queries)
+        steps = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", ())
+        assert [type(step["value"]) for step in steps][1:] in ([], [int], [float])
+
+
 def test_panels_do_not_lie_upon_each_other():
     dashboard = json.loads((MONITORING / "grafana" / "dashboards" / "tts.json").read_text("utf-8"))
     cells = [
