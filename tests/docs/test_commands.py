@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from docs.documented import ROOT, Command, commands, examples
+from docs.documented import PAGES, ROOT, Command, blocks, commands, examples
 from docs.run_by import HERE, NOT_RUN, RUN_BY
 
 from client.cli import main
@@ -102,6 +102,12 @@ def test_an_example_in_python_works(page, code, service, tmp_path, monkeypatch, 
     exec("from client import Synthesizer", names)
     exec(code.replace("127.0.0.1:8001", service.address.grpc), names)
     assert played or "play(" not in code
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_stand_in_shell_blocks_where_they_are_found(page):
+    others = [block for language in ("", "console", "text") for block in blocks(page, language)]
+    assert [block for block in others if re.search(r"^(\.venv/|curl |docker |python -m |scripts/)", block, re.M)] == []
 
 
 def test_shell_words_are_read_as_a_shell_reads_them():
