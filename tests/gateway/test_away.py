@@ -6,11 +6,13 @@ import asyncio
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 
 import httpx
 import pytest
 import trustme
-from gateway.conftest import running
+from gateway.process import ROOT, running
 
 from client import Connection
 from server.cli import run
@@ -101,3 +103,11 @@ def test_a_port_that_is_taken_is_told(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert run(["gateway", "--port", str(taken.getsockname()[1])]) == 2
     assert "Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "av"])
+def test_without_the_packages_of_the_gateway_the_command_says_which_extra_has_them(missing):
+    code = f"import sys; sys.modules['{missing}'] = None; from server.cli import run; sys.exit(run(['gateway']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {missing} is missing: pip install 'sculptor-triton[gateway]'\n"
