@@ -129,7 +129,7 @@ def test_a_word_can_be_chosen_by_the_keyboard_and_by_the_mouse(visit):
 
 
 def test_a_phone_shows_it_all_without_scrolling_sideways(visit):
-    page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, reduced_motion="reduce")
     width = "document.documentElement.scrollWidth"
     assert not page.is_visible("#voice")
     page.click("#settings summary")

@@ -52,5 +52,36 @@ def test_files_name_no_other_host_and_each_other_alone():
         text = asset.content.decode()
         assert set(re.findall(r"https?://[^\"' ]+", text)) <= {"http://www.w3.org/2000/svg"}
         assert "innerHTML" not in text
+        # A proxy may have put the gateway below its own root.
+        assert not re.search(r'"/\w', text)
         for other in re.findall(r'from "\./([\w.]+)"|(?:src|href)="page/([\w.]+)"', text):
             assert "".join(other) in files, name
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_what_is_to_be_read_stands_out(theme):
+    found = re.findall(r"--([\w-]+): #([0-9a-f]{6});", assets()["style.css"].content.decode())
+    names = [name for name, _ in found]
+    second = names.index(names[0], 1)
+    colours = dict(found[:second]) | (dict(found[second:]) if theme else {})
+    for ink in ("ink", "quiet", "accent", "warn"):
+        for ground in ("paper", "card", "sunken"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, f"{ink} on {ground}"
+    for ink, ground in (("on-accent", "accent"), ("on-accent", "accent-strong"), ("ink", "bad-wash"), ("ink", "wash")):
+        assert contrast(colours[ink], colours[ground]) >= 4.5, f"{ink} on {ground}"
+    # What is no text, but has to be seen.
+    for line in ("edge", "good", "bad", "head"):
+        assert contrast(colours[line], colours["card"]) >= 3, line
+
+
+def contrast(one, other):
+    """The contrast of two colours as WCAG reckons it, 1 to 21."""
+    dark, light = sorted(luminance(colour) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    """Of a colour of six hexadecimal digits, 0 to 1."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -17,9 +17,9 @@ export function colour(name) {
 
 // The stretch of time to show: all of a short audio, of a long one half a minute that turns like pages.
 export function view(duration, position) {
-  const length = Math.min(Math.max(duration, SHORTEST), LONGEST);
-  const start = duration <= LONGEST ? 0 : Math.min(Math.floor(position / length) * length, duration - length);
-  return { start, length };
+  if (duration <= LONGEST) return { start: 0, length: Math.max(duration, SHORTEST) };
+  const last = Math.ceil(duration / LONGEST) - 1;
+  return { start: LONGEST * Math.min(Math.floor(position / LONGEST), last), length: LONGEST };
 }
 
 export function drawHead(context, { start, length }, position) {

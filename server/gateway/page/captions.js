@@ -45,7 +45,10 @@ export function wordAt(words, seconds) {
   return low - 1;
 }
 
+const PARAGRAPH = 300; // characters; a browser lays out what is new, and not all of a long text again
+
 export class Captions {
+  #paragraph = null;
   #words = [];
   #buttons = [];
   #now = -1; // the word that is lit
@@ -65,21 +68,28 @@ export class Captions {
 
   clear() {
     this.box.replaceChildren();
+    this.#paragraph = null;
     [this.#words, this.#buttons, this.#now, this.#stop] = [[], [], -1, 0];
   }
 
   add(clauses) {
-    const fresh = [];
-    for (const piece of clauses.flatMap(pieces)) {
+    for (const clause of clauses) this.#addClause(clause);
+  }
+
+  #addClause(clause) {
+    if (!this.#paragraph || this.#paragraph.textContent.length > PARAGRAPH) {
+      this.#paragraph = document.createElement("p");
+      this.box.append(this.#paragraph);
+    }
+    for (const piece of pieces(clause)) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = piece.text;
       button.tabIndex = this.#words.length === 0 ? 0 : -1;
       this.#words.push(piece);
       this.#buttons.push(button);
-      fresh.push(button);
+      this.#paragraph.append(button);
     }
-    this.box.append(...fresh);
   }
 
   // Show what is being said at this time of the audio.

@@ -1,4 +1,4 @@
-// The mel spectrogram as a picture, a column for each frame, drawn once as the audio grows.
+// The mel spectrogram as a picture, a column for each frame. Only what is shown is kept: audio may last for hours.
 
 import { colour, drawHead, sharp } from "./canvas.js";
 import { BANDS, Mel } from "./mel.js";
@@ -21,38 +21,38 @@ export class Spectrogram {
     this.pcm = pcm;
     this.mel = pcm && new Mel(pcm.sampleRate);
     this.drawn = ""; // what the sheet shows
-    this.levels = []; // for each frame its bands, as indices of the palette
+    this.first = 0; // the first frame that is shown
+    this.levels = []; // for each frame from there its bands, as indices of the palette
   }
 
   // Gives whether all that is there was drawn: frames are counted a few at a time, so that the page stays quick. Of audio
   // that is `complete` there are frames up to its end.
   draw(view, position, complete) {
-    const caughtUp = this.#grow(complete);
     const context = sharp(this.canvas);
     const { width, height } = this.canvas;
     context.clearRect(0, 0, width, height);
     if (!this.pcm) return true;
     const { period } = this.mel;
-    const first = Math.floor(view.start / period);
-    const columns = Math.min(this.levels.length - first, Math.ceil(view.length / period));
-    if (columns > 0) {
-      const x = ((first * period - view.start) / view.length) * width;
-      const span = ((columns * period) / view.length) * width;
-      context.drawImage(this.#picture(first, columns), x, 0, span, height);
+    const caughtUp = this.#grow(Math.floor(view.start / period), Math.ceil(view.length / period), complete);
+    if (this.levels.length > 0) {
+      const x = ((this.first * period - view.start) / view.length) * width;
+      const span = ((this.levels.length * period) / view.length) * width;
+      context.drawImage(this.#picture(), x, 0, span, height);
     }
     drawHead(context, view, position);
     return caughtUp;
   }
 
-  #picture(first, columns) {
-    const name = `${first} ${columns}`;
+  #picture() {
+    const columns = this.levels.length;
+    const name = `${this.first} ${columns}`;
     if (this.palette && this.drawn === name) return this.sheet;
     this.drawn = name;
     this.palette ??= palette();
     const image = new ImageData(columns, BANDS);
     const pixels = new Uint32Array(image.data.buffer);
     for (let x = 0; x < columns; x++) {
-      const levels = this.levels[first + x];
+      const levels = this.levels[x];
       for (let band = 0; band < BANDS; band++) pixels[(BANDS - 1 - band) * columns + x] = this.palette[levels[band]];
     }
     this.sheet ??= new OffscreenCanvas(1, BANDS);
@@ -61,17 +61,17 @@ export class Spectrogram {
     return this.sheet;
   }
 
-  #grow(complete) {
-    if (!this.pcm) return true;
+  #grow(first, shown, complete) {
+    if (first !== this.first) [this.first, this.levels] = [first, []];
     const end = performance.now() + BUDGET;
-    const wanted = this.mel.frames(this.pcm.length, complete);
+    const wanted = Math.min(this.mel.frames(this.pcm.length, complete) - first, shown);
     const read = (start, count) => this.pcm.read(start, count);
     while (this.levels.length < wanted && performance.now() < end) {
-      const frame = this.mel.frame(this.levels.length, read);
+      const frame = this.mel.frame(first + this.levels.length, read);
       const scaled = frame.map((level) => ((level - QUIET) / (LOUD - QUIET)) * (COLOURS - 1));
       this.levels.push(Uint8ClampedArray.from(scaled));
     }
-    return this.levels.length === wanted;
+    return this.levels.length >= wanted;
   }
 }
 

@@ -80,7 +80,8 @@ test("a long audio is shown by pages of half a minute", () => {
   assert.deepEqual(view(0, 0), { start: 0, length: 2 });
   assert.deepEqual(view(12, 5), { start: 0, length: 12 });
   assert.deepEqual(view(100, 45), { start: 30, length: 30 });
-  assert.deepEqual(view(100, 99), { start: 70, length: 30 });
+  assert.deepEqual(view(60, 60), { start: 30, length: 30 });
+  assert.deepEqual(view(100, 99), { start: 90, length: 30 });
 });
 
 test("both languages say the same things with the same values", () => {
