@@ -176,7 +176,7 @@ def test_what_is_not_http_is_refused(gateway, sent):
 
 @pytest.mark.usefixtures("flat")
 def test_200_connections_at_once_are_answered_or_refused(gateway):
-    body = json.dumps({"input": "好", "response_format": "pcm"}).encode()
+    body = json.dumps({"input": "今天天气真好。", "response_format": "pcm"}).encode()
     start = threading.Barrier(200)
     answers = []
 
