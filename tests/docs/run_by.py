@@ -47,6 +47,10 @@ RUN_BY: tuple[tuple[str, str], ...] = (
     (r"curl .*/v1/", "gateway/test_documented.py::test_a_call_of_the_page_is_answered"),
     (r"\.venv/bin/pdoc ", "docs/test_reference.py::test_the_reference_is_made_by_its_command"),
     (r"docker compose ", "docker/test_compose.py::test_every_combination_of_the_files_is_valid"),
+    (
+        r"kubectl .*kustomize ",
+        "docker/test_kubernetes.py::test_every_object_is_valid_and_has_no_field_that_kubernetes_does_not_know",
+    ),
 )
 
 NOT_RUN: tuple[tuple[str, str], ...] = (
@@ -58,7 +62,9 @@ NOT_RUN: tuple[tuple[str, str], ...] = (
     (r"modelscope |git (lfs|clone) |mkdir ", "downloads what belongs to others"),
     (r"python -m export\.style\.train", "a quarter of an hour"),
     (r'python -c "', "converts a file that others have made"),
-    (r"cp -r ", "a program of the system"),
+    (r"(cp|chmod|openssl) ", "a program of the system"),
+    (r"(kubectl --namespace|helm) ", "needs a cluster"),
+    (r"docker (build|run) ", "needs Docker's engine"),
     (r"scripts/quality ", "half a gigabyte of packages, and ten minutes"),
 )
 """What no test runs, and why."""
