@@ -28,13 +28,14 @@ export class Session extends EventTarget {
   async speak(request, sampleRate) {
     this.stop();
     this.player.close();
-    this.player.prepare(sampleRate);
     const answer = new Answer(request);
     [this.answer, this.error, this.firstSound] = [answer, null, null];
     this.#tell("start");
     this.#tell("change");
     try {
-      await answer.receive({ open: (pcm) => this.#open(pcm), event: (event) => this.#take(event) });
+      const received = answer.receive({ open: (pcm) => this.#open(pcm), event: (event) => this.#take(event) });
+      this.player.prepare(sampleRate); // while the request is on its way
+      await received;
     } catch (error) {
       if (answer.stopped) return; // by the user, who knows
       this.error = error;
