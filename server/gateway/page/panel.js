@@ -7,6 +7,7 @@ import { Spectrogram } from "./spectrogram.js";
 import { Waveform } from "./waveform.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+const NARROW = matchMedia("(max-width: 40rem)");
 const CALM_PERIOD = 250; // ms between two pictures for those who want less motion
 
 export class Panel {
@@ -68,8 +69,8 @@ export class Panel {
     this.waveform.open(this.#pcm);
     this.spectrogram.open(this.#pcm);
     this.#write();
-    // On a phone the player is below what was pressed.
-    this.root.scrollIntoView({ block: "nearest", behavior: CALM.matches ? "instant" : "smooth" });
+    // On a phone the player is below what was pressed, and out of sight.
+    if (NARROW.matches) this.root.scrollIntoView({ block: "nearest", behavior: CALM.matches ? "instant" : "smooth" });
   }
 
   #take({ clauses = [], notices = [] }) {
