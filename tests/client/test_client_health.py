@@ -43,12 +43,14 @@ def test_what_a_page_does_not_tell_is_left_open_and_harms_nothing(call: Call, pa
 
 
 @pytest.mark.parametrize("metrics", ["here", ":", ":0", ":99999", "http://a:1"])
-def test_what_is_no_address_is_refused(call: Call, metrics: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with Triton() as triton:
-        with pytest.raises(InvalidRequest, match="the metrics' address must be"):
-            call(triton.address, "health", metrics=metrics)
-        assert main(["health", "--server", triton.address, "--metrics", metrics]) == 2
-        assert "the metrics' address must be" in failed(capsys)
+def test_what_is_no_address_is_refused(call: Call, metrics: str) -> None:
+    with Triton() as triton, pytest.raises(InvalidRequest, match="the metrics' address must be"):
+        call(triton.address, "health", metrics=metrics)
+
+
+def test_the_command_refuses_it_before_it_asks_any_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["health", "--metrics", "here"]) == 2
+    assert "the metrics' address must be" in failed(capsys)
 
 
 @pytest.mark.parametrize(
