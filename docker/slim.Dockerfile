@@ -21,9 +21,9 @@ FROM client-packages AS gateway-packages
 RUN pip install --constraint constraints.txt ".[gateway]"
 
 FROM client-packages AS export-packages
-# PyTorch without CUDA: graphs are made and checked on the processor.
+# PyTorch without CUDA: graphs are made and checked on the processor; numpy as the exporter's tests had it.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" ".[export,models]"
+RUN pip install --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" "numpy<2" ".[export,models]"
 
 FROM base AS export
 COPY --from=export-packages /opt/venv /opt/venv
