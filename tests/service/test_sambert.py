@@ -101,6 +101,14 @@ def test_speed_and_energy_do_what_they_do_for_every_voice(front):
     assert not np.array_equal(samples(front, pitch=2.0), natural)
 
 
+def test_a_text_comes_back_from_its_pinyin(front):
+    reading = front.synthesizer.phonemes(TEXT, voice="sambert")
+    assert reading.phonemes.startswith("bei3 jing1 #1 jin1 tian1")
+    back = front.synthesizer.synthesize(reading.ssml, voice="sambert").samples
+    assert back.shape == samples(front).shape
+    assert np.abs(back.astype(int) - samples(front)).max() <= ROUNDING
+
+
 def test_words_are_told_with_their_times_and_phones(front):
     speech = front.synthesizer.synthesize(TEXT, voice="studio")
     words = [word for clause in speech.clauses for word in clause.words]

@@ -6,6 +6,7 @@ the sound is as it is for a real one.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnx
 import psutil
@@ -32,8 +34,10 @@ from small_vocoders import write_hifigan, write_melgan
 from tritonclient.grpc import model_config_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
-from client import InvalidRequest, ServiceFailed
+from client import Connection, InvalidRequest, ServiceFailed
 from server import stubs
+from server.gateway.app import create_app
+from server.gateway.settings import GatewaySettings
 
 VOICE = "lily"
 SHARED = ("tts", "text_frontend", "aligner", "postprocess")
@@ -282,6 +286,26 @@ def test_speed_stretches_and_energy_amplifies_and_pitch_is_refused_kindly(front)
     higher = speak(front, pitch=2.0)
     assert not unlike(higher, natural)
     assert "clamped" in {notice.kind for notice in higher.notices}
+
+
+def test_how_a_text_is_read_is_told_in_characters(front):
+    reading = front.synthesizer.phonemes("2024年见。", voice=VOICE)
+    assert (reading.voice, reading.phonemes) == (VOICE, "")
+    assert [word.said for word in reading.words] == ["二零二四年", "见"]
+
+
+def test_speech_from_pinyin_is_refused_at_the_gateway(front):
+    app = create_app(GatewaySettings(Connection(front.server.address.grpc)))
+
+    async def ask():
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+                return await http.post("/v1/phonemes/speech", json={"phonemes": "ni3 hao3", "voice": VOICE})
+
+    refused = asyncio.run(ask())
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "no_phonemes"
 
 
 def test_a_demo_voice_says_that_it_has_no_attributes(front):
