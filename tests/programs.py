@@ -10,6 +10,7 @@ import pytest
 PACKAGES = {
     "chromium": "chromium",
     "kubectl": "kubernetes-client",
+    "node": "nodejs",
     "prometheus": "prometheus",
     "promtool": "prometheus",
 }

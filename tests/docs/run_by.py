@@ -65,6 +65,7 @@ NOT_RUN: tuple[tuple[str, str], ...] = (
     (r"(cp|chmod|openssl) ", "a program of the system"),
     (r"(kubectl --namespace|helm) ", "needs a cluster"),
     (r"docker (build|run) ", "needs Docker's engine"),
+    (r"scripts/bench (gateway|page)", "minutes of measuring, of what tests/gateway and tests/page do"),
     (r"scripts/quality ", "half a gigabyte of packages, and ten minutes"),
 )
 """What no test runs, and why."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = Path(__file__).parent / "modules"
@@ -20,7 +21,7 @@ FLOOR = -100.0
 @pytest.fixture(scope="module")
 def node():
     """Node's path; the tests in the browser cover the same modules where there is none."""
-    return shutil.which("node") or pytest.skip("node is missing: apt install nodejs")
+    return needed("node")
 
 
 @pytest.fixture(scope="module")
