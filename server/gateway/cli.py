@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from client import InvalidRequest
+from client._health import page_of
 from client.cli._options import Ca, Encrypted, Reached, Server, TlsName, TokenFile
 from server.errors import BadRequest
 
@@ -63,6 +64,8 @@ def gateway(
     )
     try:
         connection = Reached(server, tls, ca, client_certificate, client_key, tls_name, token_file).connection()
+        if metrics_server is not None:
+            page_of(server, metrics_server)
         serve(
             GatewaySettings(
                 connection=connection,

@@ -127,7 +127,7 @@ def of_validation(errors: Sequence[Any]) -> GatewayError:
     """The first thing that is wrong with a body or a query, and where."""
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    message = str(first["msg"])
+    message = str(first["msg"]).removeprefix("Value error, ")  # what pydantic puts before our own words
     if first["type"] == "json_invalid":
         return GatewayError(400, "the body is not JSON", code="invalid_json")
     return GatewayError(400, f"{where}: {message}" if where else message, param=where or None, code="invalid_value")

@@ -100,9 +100,9 @@ def test_lines_come_while_the_rest_is_spoken_and_leaving_cancels_it(gateway: Gat
     assert first["type"] == "audio"
     assert first["clauses"][0]["words"][0]["text"] == "今天"
     end = time.monotonic() + PATIENCE
-    while cancelled() == before and time.monotonic() < end:
+    while cancelled() <= before and time.monotonic() < end:
         time.sleep(0.1)
-    assert cancelled() == before + 1
+    assert cancelled() > before
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from gateway.process import Gateway
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
-from client import Connection, read_metrics
-from server import TritonServer
+from client import Connection
+from server.cli import app
 from server.gateway.app import create_app
 from server.gateway.settings import GatewaySettings
-from server.gateway.state import Kept
+from server.gateway.state import PROBE_SECONDS, Kept
 
 
 def counted(gateway: Gateway, name: str, **labels: str) -> float:
@@ -40,24 +42,22 @@ def test_health_tells_of_voices_queue_degradation_and_memory(gateway: Gateway) -
     assert 0 < found["memory"]["host"] < 1
 
 
-def test_however_often_it_is_asked_health_costs_one_synthesis(gateway: Gateway, service: TritonServer) -> None:
-    def spoken() -> int:
-        return sum(read_metrics(service.address.metrics).requests.values())
-
-    before = spoken()
+def test_however_often_it_is_asked_health_costs_one_synthesis_in_ten_seconds(gateway: Gateway) -> None:
+    begin = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: httpx.get(f"{gateway.url}/health", timeout=60), range(40)))
     assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.text for answer in answers}) <= 3, "the metrics count for a second"
-    assert spoken() <= before + 1
+    # No two are as long on their way.
+    syntheses = {answer.json()["voices"][0]["elapsed"] for answer in answers}
+    assert len(syntheses) <= 2 + (time.monotonic() - begin) // PROBE_SECONDS
 
 
 def test_without_a_server_the_gateway_lives_and_health_says_why() -> None:
-    app = create_app(GatewaySettings(Connection("127.0.0.1:1"), metrics_server="127.0.0.1:1"))
+    alone = create_app(GatewaySettings(Connection("127.0.0.1:1"), metrics_server="127.0.0.1:1"))
 
     async def ask() -> tuple[httpx.Response, httpx.Response]:
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app)
+        async with alone.router.lifespan_context(alone):
+            transport = httpx.ASGITransport(alone)
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
                 return await http.get("/health"), await http.get("/health/live")
 
@@ -74,6 +74,12 @@ def test_without_a_server_the_gateway_lives_and_health_says_why() -> None:
     }
     assert "127.0.0.1:1" in health.json()["message"]
     assert (live.status_code, live.json()) == (200, {"live": True})
+
+
+def test_an_address_that_is_none_is_told_at_the_start() -> None:
+    told = CliRunner().invoke(app, ["gateway", "--port", "0", "--metrics-server", "nonsense"])
+    assert told.exit_code == 2
+    assert "HOST:PORT" in told.output
 
 
 def test_requests_are_counted_by_route_and_status(gateway: Gateway) -> None:
