@@ -14,9 +14,9 @@ from programs import needed
 __all__ = ["gateway"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """A real browser without a window."""
+    """A real browser without a window. While it is there, no other event loop can run in this thread."""
     path = needed("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
