@@ -14,7 +14,7 @@ from programs import needed
 __all__ = ["gateway"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A real browser without a window. While it is there, no other event loop can run in this thread."""
     path = needed("chromium")
