@@ -24,6 +24,10 @@ BACKLOG = 256
 SEND_BUFFER = 1 << 18
 """Bytes that the kernel keeps for a reader: of its own accord it would let megabytes of audio wait there."""
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may idle between requests. Longer than the pools of clients and proxies keep one, so that it is
+they who close it: a request that meets our closing is lost, and a POST is not repeated by itself."""
+
 DRAIN_SECONDS = 30
 """How long answers under way get at the end."""
 
@@ -67,6 +71,7 @@ def serve(settings: GatewaySettings) -> None:
         server_header=False,
         proxy_headers=False,
         h11_max_incomplete_event_size=settings.bounds.header,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
