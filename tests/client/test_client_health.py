@@ -6,7 +6,8 @@ import json
 
 import pytest
 from client_fakes import Call, Triton, failed
-from metrics_pages import PAGE, serving
+from client_pages import PAGE
+from metrics_page import serving
 
 from client import Degradation, Health, InvalidRequest, MemoryUse, QueueState
 from client._health import page_of

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 import pytest
 from client_fakes import failed
+from client_pages import PAGE
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics_pages import PAGE, serving
+from metrics_page import serving
 
 from client import InvalidRequest, ProtocolError, ServerUnreachable, ServiceFailed, read_metrics
 from client._metrics import parse, summary

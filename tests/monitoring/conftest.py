@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from collector import Collector, collecting
-from prometheus_server import Prometheus, prometheus
+from metrics_page import serving
 from service.own_server import Copy, Front, front_door
 
+from monitoring.collector import Collector, collecting
+from monitoring.prometheus_server import Prometheus, prometheus
 from server import stubs
 from server.tracing import Trace
 
@@ -80,31 +78,7 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     copy = Starving(repository, tmp_path_factory.mktemp("repository"))
     copy.configure({"max_in_flight": Watched.run, "max_waiting": Watched.wait})
     folder = tmp_path_factory.mktemp("prometheus")
-    with _page(FULL) as full, collecting() as collector, front_door(copy, trace=Trace.to(collector.url)) as front:
+    with serving(FULL) as full, collecting() as collector, front_door(copy, trace=Trace.to(collector.url)) as front:
         targets = {"tts": [front.server.address.metrics, full]}
         with prometheus(folder, targets, HURRY) as watching:
             yield Watched(copy, front, watching, collector)
-
-
-@contextmanager
-def _page(content: str) -> Iterator[str]:
-    """The address of a server that shows metrics, while this is open."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(content.encode())
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()

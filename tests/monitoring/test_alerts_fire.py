@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import yaml
-from prometheus_server import MONITORING, RULES
 from revival import REVIVED_SECONDS
 from service.own_server import eventually
 
 from client import ServiceUnavailable, SpeechError
+from monitoring.prometheus_server import MONITORING, RULES
 from server.gateway.metrics import GatewayMetrics
 
 LONG = 300.0  # seconds for requests that are held

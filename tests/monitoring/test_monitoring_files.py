@@ -12,8 +12,8 @@ import pytest
 import telemetry
 import yaml
 from programs import needed
-from prometheus_server import MONITORING, RULES, sooner
 
+from monitoring.prometheus_server import MONITORING, RULES, sooner
 from server.gateway.metrics import GatewayMetrics
 
 TESTS = Path(__file__).with_name("rules.yml")

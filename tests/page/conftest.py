@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from gateway.conftest import gateway
 from gateway.process import Gateway
-from page.browser import FLAGS, page_of
 from playwright.sync_api import Browser, Page, sync_playwright
 from programs import needed
+
+from page.browser import FLAGS, page_of
 
 __all__ = ["gateway"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """A real browser without a window. While it is there, no other event loop can run in this thread."""
     path = needed("chromium")

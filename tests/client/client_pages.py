@@ -1,12 +1,6 @@
-"""A metrics page as a server shows it, and a server that shows one."""
+"""A metrics page as a server shows it."""
 
 from __future__ import annotations
-
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 PAGE = """\
 # HELP nv_inference_request_success Number of successful inference requests
@@ -69,28 +63,3 @@ tts_voice_unloads_total{voice="demo",reason="memory"} 2
 # TYPE nv_something_new gauge
 nv_something_new 7
 """
-
-
-@contextmanager
-def serving(page: str, status: int = 200) -> Iterator[str]:
-    """The address of a server whose metrics are ``page``."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = page.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()

@@ -1,0 +1,1 @@
+"""Tests of the monitoring, around one real server and one real Prometheus."""
