@@ -7,9 +7,9 @@ import time
 import urllib.request
 
 import pytest
-from page.browser import ask_health, hear, speak
 from playwright.sync_api import expect
 
+from page.browser import ask_health, hear, speak
 from server.gateway.settings import Bounds
 
 SHORT = "你好。"

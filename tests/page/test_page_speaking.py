@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+
 from page.browser import hear, page_of
 
 TEXT = "今天天气真好，我们去公园散步吧。"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from gateway.process import running
-from page.browser import page_of, speak
 from playwright.sync_api import expect
+
+from page.browser import page_of, speak
 
 SECRET = "open-sesame"
 TEXT = "你好。"

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 from gateway.process import running
-from page.browser import page_of, speak
 from playwright.sync_api import expect
 from service.own_server import Copy
 
+from page.browser import page_of, speak
 from server import ServerOptions, TritonServer
 
 SHARED = ("tts", "text_frontend", "aligner", "postprocess")
