@@ -100,7 +100,8 @@ def _check_certificate(settings: GatewaySettings) -> bool:
     if settings.certificate is None or settings.key is None:
         raise BadRequest("--certificate and --key go together")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
+        # A password is never asked for: nobody may be there to give it.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key, password="")
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or error
         raise BadRequest(f"cannot use {settings.certificate} with {settings.key}: {reason}") from None
